@@ -1,0 +1,481 @@
+/*
+ * cli/power.c - start, stop, kill, delete: calls that act on VMs by name
+ *
+ * Each acts on all names, reports each, and ends with the worst of their statuses.
+ * start waits until a VM runs or has failed, stop and kill until it has stopped.
+ */
+#include "cli/power.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/format.h"
+#include "cli/output.h"
+#include "cli/vm_text.h"
+#include "cli/watch.h"
+#include "schema/gen/api_client.h"
+
+#define SECOND_NS 1000000000ull
+/* Beyond a stop's own deadline: vxd's word is awaited before we call it late. */
+#define GRACE_NS (10 * SECOND_NS)
+#define FOREVER UINT64_MAX
+
+struct target {
+	const char *name; /* borrowed */
+	struct vm vm;	  /* what the call answered */
+	bool waiting;
+	int status;
+};
+
+struct action {
+	struct cli *cli;
+	int (*call)(struct action *a, struct target *t, struct err **e);
+	/* What an event about a target that waits means for it. */
+	void (*event)(struct action *a, struct target *t, const struct event *ev);
+	/* What has not happened at the deadline, and the command that helps. */
+	const char *late, *late_hint;
+	bool wait;
+	uint64_t deadline_ns; /* monotonic; FOREVER: none */
+	uint64_t deadline_s;  /* the same for people */
+	struct target *targets;
+	size_t n;
+};
+
+static void settle(struct target *t, struct err *e)
+{
+	t->waiting = false;
+	t->status = error_report(e);
+}
+
+/* The VM as it is now goes out, or in words; a VM that is gone is shown as it was. */
+static int show_now(struct action *a, struct target *t, enum vm_state state,
+		    enum end_reason reason)
+{
+	struct vm_get_params p = { .project = cli_project(a->cli),
+				   .vm = t->vm.definition.id };
+	autofini(vm_get_result) now = { 0 };
+	autofini(str) line = { 0 };
+	autofree char *json = NULL;
+
+	if (a->cli->json) {
+		if (client_vm_get(a->cli->client, &p, &now, NULL) < 0)
+			vm_copy(&t->vm, &now.vm);
+		json = vm_get_result_format(&now);
+		return output_line(json);
+	}
+	str_addf(&line, "%s: %s", t->name, vm_state_name(state));
+	if (reason != END_REASON_NONE)
+		str_addf(&line, " (%s)", end_reason_name(reason));
+	return output_line(line.data);
+}
+
+static void done(struct action *a, struct target *t, enum vm_state state,
+		 enum end_reason reason)
+{
+	t->waiting = false;
+	t->status = show_now(a, t, state, reason);
+}
+
+static bool has_ended(enum vm_state state)
+{
+	return state == VM_STATE_STOPPED || state == VM_STATE_FAILED;
+}
+
+/*
+ * The VM as it is now. Where an event may be older than our own call, this decides.
+ * False when it cannot be had, and then the target is settled.
+ */
+static bool ask(struct action *a, struct target *t, struct vm_get_result *out)
+{
+	struct vm_get_params p = { .project = cli_project(a->cli),
+				   .vm = t->vm.definition.id };
+	struct err *e = NULL;
+
+	if (client_vm_get(a->cli->client, &p, out, &e) == 0)
+		return true;
+	settle(t, e);
+	return false;
+}
+
+/* An event that is not what was waited for; NULL: the deadline passed. */
+static void give_up(struct action *a, struct target *t, const struct event *ev)
+{
+	struct err *e = NULL;
+
+	if (ev && has_ended(ev->state)) {
+		err_set(&e, ERR_WORKER_FAILED, "%s: it ended by itself: %s%s%s",
+			t->name, end_reason_name(ev->reason), ev->detail ? ": " : "",
+			ev->detail ? ev->detail : "");
+	} else if (ev && ev->state == VM_STATE_UNKNOWN) {
+		err_set(&e, ERR_UNAVAILABLE, "%s: its worker does not answer", t->name);
+	} else {
+		err_set(&e, ERR_TIMEOUT, "%s: %s within %" PRIu64 " s", t->name,
+			a->late, a->deadline_s);
+		if (a->late_hint)
+			err_hint(&e, "vxctl %s %s ends it at once", a->late_hint,
+				 t->name);
+	}
+	settle(t, e);
+}
+
+static bool any_waiting(const struct action *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->targets[i].waiting)
+			return true;
+	return false;
+}
+
+/* Nothing more can be heard: every target that waits fails by `e`. Consumes it. */
+static void fail_all(struct action *a, struct err *e)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		struct target *t = &a->targets[i];
+		struct err *own = err_dup(e);
+
+		if (!t->waiting) {
+			err_free(own);
+			continue;
+		}
+		err_wrap(&own, "%s", t->name);
+		settle(t, own);
+	}
+	err_free(e);
+}
+
+static void time_out(struct action *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->targets[i].waiting)
+			give_up(a, &a->targets[i], NULL);
+}
+
+static void wait_all(struct action *a)
+{
+	while (any_waiting(a)) {
+		autofini(event) ev = { 0 };
+		struct err *e = NULL;
+		int left =
+			a->deadline_ns == FOREVER ? -1 : watch_left_ms(a->deadline_ns);
+		int rc = watch_next(a->cli, left, &ev, &e);
+
+		if (rc < 0) {
+			fail_all(a, e);
+			return;
+		}
+		if (rc == 0) {
+			time_out(a);
+			return;
+		}
+		for (size_t i = 0; i < a->n; i++) {
+			struct target *t = &a->targets[i];
+
+			if (t->waiting && str_eq(ev.id, t->vm.definition.id))
+				a->event(a, t, &ev);
+		}
+	}
+}
+
+static void call_all(struct action *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		struct target *t = &a->targets[i];
+		struct err *e = NULL;
+
+		if (a->call(a, t, &e) < 0)
+			settle(t, e);
+		else if (a->wait)
+			t->waiting = true;
+	}
+}
+
+static int act(struct action *a, struct err **e)
+{
+	struct cli *cli = a->cli;
+	int worst = 0;
+
+	if (cli_connect(cli, e) < 0 || (a->wait && watch_begin(cli, e) < 0))
+		return -1;
+	a->n = cli->n_args;
+	a->targets = mem_array(a->n, sizeof(*a->targets));
+	for (size_t i = 0; i < a->n; i++)
+		a->targets[i].name = cli->args[i];
+	call_all(a);
+	if (a->wait)
+		wait_all(a);
+	for (size_t i = 0; i < a->n; i++) {
+		worst = MAX(worst, a->targets[i].status);
+		vm_fini(&a->targets[i].vm);
+	}
+	free(steal(a->targets));
+	return worst;
+}
+
+/* ---- start ---- */
+
+static int call_start(struct action *a, struct target *t, struct err **e)
+{
+	struct vm_start_params p = { .project = cli_project(a->cli),
+				     .vm = (char *)t->name };
+	autofini(vm_start_result) result = { 0 };
+
+	if (client_vm_start(a->cli->client, &p, &result, e) < 0)
+		return err_wrap(e, "start %s", t->name);
+	t->vm = result.vm;
+	result.vm = (struct vm){ 0 };
+	return 0;
+}
+
+/* Did this instance, not one before it, come to an end without having run? */
+static void not_running(struct action *a, struct target *t)
+{
+	autofini(vm_get_result) now = { 0 };
+	const struct vm *vm = &now.vm;
+	struct err *e = NULL;
+
+	if (!ask(a, t, &now) || vm->instance != t->vm.instance)
+		return;
+	if (has_ended(vm->state) && vm->end)
+		vm_end_error(t->name, vm->end, &e);
+	else if (vm->state == VM_STATE_UNKNOWN)
+		err_set(&e, ERR_UNAVAILABLE, "%s: its worker does not answer", t->name);
+	if (e)
+		settle(t, e);
+}
+
+static void event_start(struct action *a, struct target *t, const struct event *ev)
+{
+	bool is_state = ev->type == EVENT_TYPE_STATE;
+
+	if (is_state && ev->state == VM_STATE_RUNNING)
+		done(a, t, ev->state, ev->reason);
+	else if (ev->type == EVENT_TYPE_DELETED ||
+		 (is_state && ev->state != VM_STATE_STARTING))
+		not_running(a, t);
+}
+
+int power_wait_running(struct cli *cli, struct vm *vm)
+{
+	struct target t = { .name = vm->definition.name, .vm = *vm, .waiting = true };
+	struct action a = { .cli = cli,
+			    .event = event_start,
+			    .deadline_ns = FOREVER,
+			    .targets = &t,
+			    .n = 1 };
+
+	wait_all(&a);
+	return t.status;
+}
+
+static int run_start(struct cli *cli, struct err **e)
+{
+	struct action a = { .cli = cli,
+			    .call = call_start,
+			    .event = event_start,
+			    .wait = true,
+			    .deadline_ns = FOREVER };
+
+	return act(&a, e);
+}
+
+const struct command command_start = {
+	.name = "start",
+	.summary = "start VMs and wait until they run",
+	.usage = "[OPTION]... NAME...",
+	.about = "Start VMs and wait until each runs or has failed.\n",
+	.args_min = 1,
+	.args_max = SIZE_MAX,
+	.run = run_start,
+};
+
+/* ---- stop ---- */
+
+struct stop_options {
+	struct vm_stop_params params; /* but the VM */
+	bool no_wait;
+};
+
+static int stop_init(void *options, struct err **e)
+{
+	static const char least[] = "{\"vm\":\"x\"}"; /* for the decoder's defaults */
+	struct stop_options *o = options;
+
+	return vm_stop_params_parse(least, strlen(least), DECODE_STRICT, &o->params, e);
+}
+
+static void stop_fini(void *options)
+{
+	vm_stop_params_fini(&((struct stop_options *)options)->params);
+}
+
+static int set_deadline(void *into, const char *value, struct err **e)
+{
+	uint64_t n;
+
+	if (number_parse(value, &n, e) < 0)
+		return -1;
+	((struct stop_options *)into)->params.deadline_s = n;
+	return 0;
+}
+
+static int set_then_kill(void *into, const char *value, struct err **e)
+{
+	((struct stop_options *)into)->params.then_kill = true;
+	return 0;
+}
+
+static int set_no_wait(void *into, const char *value, struct err **e)
+{
+	((struct stop_options *)into)->no_wait = true;
+	return 0;
+}
+
+/* clang-format off */
+static const struct flag stop_flags[] = {
+	{ "deadline", 0, "SECONDS", "Seconds until it counts as not obeyed; else 60.", set_deadline },
+	{ "then-kill", 0, NULL, "Kill it at the deadline instead of going on.", set_then_kill },
+	{ "no-wait", 0, NULL, "Ask, and do not wait for the end.", set_no_wait },
+};
+/* clang-format on */
+
+static int call_stop(struct action *a, struct target *t, struct err **e)
+{
+	const struct stop_options *o = a->cli->options;
+	struct vm_stop_params p = o->params;
+	autofini(vm_stop_result) result = { 0 };
+
+	p.project = cli_project(a->cli);
+	p.vm = (char *)t->name;
+	if (client_vm_stop(a->cli->client, &p, &result, e) < 0)
+		return err_wrap(e, "stop %s", t->name);
+	t->vm = result.vm;
+	result.vm = (struct vm){ 0 };
+	if (!a->wait)
+		t->status = show_now(a, t, t->vm.state, END_REASON_NONE);
+	return 0;
+}
+
+static void event_stop(struct action *a, struct target *t, const struct event *ev)
+{
+	autofini(vm_get_result) now = { 0 };
+
+	if (ev->type != EVENT_TYPE_STATE || ev->state == VM_STATE_STOPPING)
+		return;
+	if (ev->state == VM_STATE_STOPPED)
+		done(a, t, ev->state, ev->reason);
+	else if (has_ended(ev->state) || ev->state == VM_STATE_UNKNOWN)
+		give_up(a, t, ev);
+	/* It runs again: the guest did not obey. */
+	else if (ask(a, t, &now) && now.vm.state == VM_STATE_RUNNING)
+		give_up(a, t, NULL);
+}
+
+static int run_stop(struct cli *cli, struct err **e)
+{
+	const struct stop_options *o = cli->options;
+	uint64_t seconds = MIN(o->params.deadline_s, (uint64_t)86400);
+	struct action a = { .cli = cli,
+			    .call = call_stop,
+			    .event = event_stop,
+			    .late = "the guest did not power off",
+			    .late_hint = "kill",
+			    .wait = !o->no_wait,
+			    .deadline_s = seconds };
+
+	a.deadline_ns = clock_mono_ns() + seconds * SECOND_NS + GRACE_NS;
+	return act(&a, e);
+}
+
+const struct command command_stop = {
+	.name = "stop",
+	.summary = "ask guests to power off, and wait",
+	.usage = "[OPTION]... NAME...",
+	.about = "Press the power button of VMs and wait until each has stopped.\n",
+	.flags = { { stop_flags, COUNT(stop_flags) } },
+	.options_size = sizeof(struct stop_options),
+	.init = stop_init,
+	.fini = stop_fini,
+	.args_min = 1,
+	.args_max = SIZE_MAX,
+	.run = run_stop,
+};
+
+/* ---- kill ---- */
+
+static int call_kill(struct action *a, struct target *t, struct err **e)
+{
+	struct vm_kill_params p = { .project = cli_project(a->cli),
+				    .vm = (char *)t->name };
+	autofini(vm_kill_result) result = { 0 };
+
+	if (client_vm_kill(a->cli->client, &p, &result, e) < 0)
+		return err_wrap(e, "kill %s", t->name);
+	t->vm = result.vm;
+	result.vm = (struct vm){ 0 };
+	return 0;
+}
+
+static void event_kill(struct action *a, struct target *t, const struct event *ev)
+{
+	if (ev->type == EVENT_TYPE_STATE && has_ended(ev->state))
+		done(a, t, ev->state, ev->reason);
+}
+
+static int run_kill(struct cli *cli, struct err **e)
+{
+	struct action a = { .cli = cli,
+			    .call = call_kill,
+			    .event = event_kill,
+			    .late = "killed, but it did not end",
+			    .wait = true,
+			    .deadline_ns = clock_mono_ns() + GRACE_NS,
+			    .deadline_s = GRACE_NS / SECOND_NS };
+
+	return act(&a, e);
+}
+
+const struct command command_kill = {
+	.name = "kill",
+	.summary = "end VMs at once",
+	.usage = "[OPTION]... NAME...",
+	.about = "End VMs at once, whatever their guests or workers think.\n",
+	.args_min = 1,
+	.args_max = SIZE_MAX,
+	.run = run_kill,
+};
+
+/* ---- delete ---- */
+
+static int call_delete(struct action *a, struct target *t, struct err **e)
+{
+	struct vm_delete_params p = { .project = cli_project(a->cli),
+				      .vm = (char *)t->name };
+	autofini(vm_delete_result) result = { 0 };
+	autofree char *text = NULL;
+
+	if (client_vm_delete(a->cli->client, &p, &result, e) < 0)
+		return err_wrap(e, "delete %s", t->name);
+	text = a->cli->json ? vm_delete_result_format(&result)
+			    : mem_printf("%s: deleted", t->name);
+	t->status = output_line(text);
+	return 0;
+}
+
+static int run_delete(struct cli *cli, struct err **e)
+{
+	struct action a = { .cli = cli, .call = call_delete };
+
+	return act(&a, e);
+}
+
+const struct command command_delete = {
+	.name = "delete",
+	.summary = "remove stopped VMs",
+	.usage = "[OPTION]... NAME...",
+	.about = "Remove definitions and records of stopped VMs.\n",
+	.args_min = 1,
+	.args_max = SIZE_MAX,
+	.run = run_delete,
+};

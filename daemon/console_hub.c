@@ -1,0 +1,197 @@
+/*
+ * daemon/console_hub.c - one instance's console output, for whoever reads it
+ */
+#include "daemon/console_hub.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/loop.h"
+#include "base/mem.h"
+#include "daemon/client.h"
+#include "daemon/ephemeral.h"
+#include "schema/console_ring.h"
+#include "schema/gen/api.h"
+
+#define CHUNK (32 * 1024)
+/* More than this unsent, and the client's reading sets the pace. */
+#define UNSENT_MAX (RPC_OUTPUT_MAX / 2)
+
+struct attachment {
+	struct console_hub *hub;
+	struct client *client;
+	uint64_t pos;
+	LIST_ENTRY(attachment) in_hub, in_client;
+};
+
+struct console_hub {
+	struct vxd *d;
+	struct managed_vm *vm; /* borrowed: it owns us */
+	int ring_fd, kick_fd;
+	struct console_ring *ring; /* owned mapping, NULL: nothing to read */
+	struct fd_watch *kick;
+	struct timer *begin; /* new attachments start with the next turn */
+	bool ended;
+	struct vm_end *end; /* owned, may be NULL */
+	LIST_HEAD(, attachment) attached;
+};
+
+struct attachment *attachment_next(const struct attachment *a)
+{
+	return LIST_NEXT(a, in_client);
+}
+
+void attachment_free(struct attachment *a)
+{
+	LIST_REMOVE(a, in_hub);
+	LIST_REMOVE(a, in_client);
+	free(a);
+}
+
+static void send_end(struct attachment *a)
+{
+	struct console_hub *h = a->hub;
+	struct console_end_params p = { .id = h->vm->rec.definition.id, .end = h->end };
+
+	notify_console_end(a->client->conn, &p);
+	attachment_free(a);
+}
+
+/* Send one piece: false when there is none. */
+static bool send_output(struct attachment *a)
+{
+	struct console_hub *h = a->hub;
+	uint8_t chunk[CHUNK];
+	uint64_t lost = 0;
+	size_t n = h->ring ? console_ring_read(h->ring, &a->pos, chunk, sizeof(chunk),
+					       &lost) :
+			     0;
+
+	if (n == 0)
+		return false;
+	autofree char *data = base64_encode(chunk, n);
+	struct console_output_params p = {
+		.id = h->vm->rec.definition.id, .offset = a->pos - n, .lost = lost, .data = data
+	};
+
+	notify_console_output(a->client->conn, &p);
+	return true;
+}
+
+void attachment_pump(struct attachment *a)
+{
+	struct console_hub *h = a->hub;
+
+	do {
+		if (rpc_conn_unsent(a->client->conn) >= UNSENT_MAX) {
+			client_wait_for_drain(a->client);
+			return;
+		}
+	} while (send_output(a));
+	if (h->ended) {
+		send_end(a);
+		if (h->vm->rec.definition.ephemeral)
+			ephemeral_read(h->d, h->vm);
+	}
+}
+
+static void pump_all(void *owner)
+{
+	struct console_hub *h = owner;
+	struct attachment *a, *next;
+
+	for (a = LIST_FIRST(&h->attached); a; a = next) {
+		next = LIST_NEXT(a, in_hub);
+		attachment_pump(a);
+	}
+}
+
+static void kicked(void *owner)
+{
+	struct console_hub *h = owner;
+	uint64_t n;
+
+	while (read(h->kick_fd, &n, sizeof(n)) < 0 && errno == EINTR)
+		;
+	pump_all(h);
+}
+
+struct console_hub *console_hub_new(struct vxd *d, struct managed_vm *vm, int ring_fd,
+				    int kick_fd, struct err **e)
+{
+	struct console_hub *h = mem_new(struct console_hub);
+
+	*h = (struct console_hub){ .d = d,
+				   .vm = vm,
+				   .ring_fd = ring_fd,
+				   .kick_fd = kick_fd,
+				   .ended = ring_fd < 0 };
+	LIST_INIT(&h->attached);
+	h->begin = timer_new(&d->loop, pump_all, h);
+	if (ring_fd < 0)
+		return h;
+	h->ring = console_ring_map(ring_fd, 0);
+	if (h->ring)
+		h->kick = fd_watch_new(&d->loop, kick_fd, kicked, h);
+	if (!h->kick) {
+		err_sys(e, errno, "follow the console");
+		console_hub_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void console_hub_free(struct console_hub *h)
+{
+	if (!h)
+		return;
+	while (!LIST_EMPTY(&h->attached))
+		send_end(LIST_FIRST(&h->attached));
+	fd_watch_free(h->kick);
+	timer_free(h->begin);
+	console_ring_unmap(h->ring);
+	cleanup_close(&h->ring_fd);
+	cleanup_close(&h->kick_fd);
+	if (h->end)
+		vm_end_fini(h->end);
+	free(h->end);
+	free(h);
+}
+
+void console_hub_end(struct console_hub *h, const struct vm_end *end)
+{
+	h->ended = true;
+	if (end) {
+		h->end = mem_new(struct vm_end);
+		vm_end_copy(end, h->end);
+	}
+	/* With the next turn: whoever calls this may be about to free us. */
+	timer_set(h->begin, 0);
+}
+
+bool console_hub_detach(struct console_hub *h, const struct client *c)
+{
+	struct attachment *a;
+
+	LIST_FOREACH(a, &h->attached, in_hub) {
+		if (a->client == c) {
+			attachment_free(a);
+			return true;
+		}
+	}
+	return false;
+}
+
+void console_hub_attach(struct console_hub *h, struct client *c, bool history)
+{
+	struct attachment *a = mem_new(struct attachment);
+
+	console_hub_detach(h, c);
+	a->hub = h;
+	a->client = c;
+	if (h->ring && !history)
+		a->pos = atomic_load(&h->ring->head);
+	LIST_INSERT_HEAD(&h->attached, a, in_hub);
+	LIST_INSERT_HEAD(&c->consoles, a, in_client);
+	timer_set(h->begin, 0);
+}

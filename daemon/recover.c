@@ -1,0 +1,178 @@
+/*
+ * daemon/recover.c - vxd --recover
+ *
+ * Every instance's directory below RUNTIME/vms is visited: a worker that answers on its
+ * control socket says which VM it runs, which is taken into the new database as it is.
+ */
+#include "daemon/recover.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/id.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "daemon/spawn.h"
+#include "rpc/link.h"
+#include "schema/gen/worker_client.h"
+
+#define ANSWER_MS 3000
+#define IDENTITY_MAX 4096
+
+struct search {
+	struct vxd *d;
+	struct vm_record *found; /* owned */
+	size_t n;
+	/* The worker that is being asked. */
+	pid_t worker;
+	bool answered;
+};
+
+/* proc(5) stat, field 4: the keeper is the worker's parent. */
+static pid_t parent_of(pid_t pid)
+{
+	autofree char *path = mem_printf("/proc/%d/stat", (int)pid);
+	autofree char *text = NULL;
+	const char *at;
+	int parent;
+
+	if (fd_read_file(AT_FDCWD, path, 4096, &text, NULL) < 0)
+		return 0;
+	at = strrchr(text, ')');
+	return at && sscanf(at, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static void add_found(struct search *s, const struct worker_hello_result *r)
+{
+	struct instance_record *in = mem_new(struct instance_record);
+	struct vm_record *rec;
+	pid_t keeper = parent_of(s->worker);
+
+	in->number = r->instance;
+	in->boot_id = mem_strdup(s->d->boot_id);
+	in->started_us = clock_wall_us();
+	if (keeper > 1 && process_start_time(keeper, &in->keeper_start) == 0)
+		in->keeper_pid = (uint64_t)keeper;
+	s->found = mem_grow(s->found, s->n + 1, sizeof(*s->found));
+	rec = &s->found[s->n++];
+	*rec = (struct vm_record){ .desired = DESIRED_STATE_RUNNING, .instance = in };
+	vm_definition_copy(&r->vm, &rec->definition);
+}
+
+static void answered(void *owner, struct worker_hello_result *r, int *fds, size_t n,
+		     struct err *e)
+{
+	struct search *s = owner;
+
+	if (r)
+		add_found(s, r);
+	s->answered = true;
+	uv_stop(&s->d->loop);
+}
+
+static void hung_up(void *app, const struct err *why)
+{
+	struct search *s = app;
+
+	uv_stop(&s->d->loop);
+}
+
+static void too_late(void *owner)
+{
+	struct search *s = owner;
+
+	uv_stop(&s->d->loop);
+}
+
+static void ask_worker(struct search *s, int dir)
+{
+	const struct link_config config = { .app = s, .hangup = hung_up };
+	const struct worker_hello_params p = { .protocol_min = WORKER_PROTOCOL,
+					       .protocol_max = WORKER_PROTOCOL,
+					       .db_id = s->d->identity.db_id,
+					       .db_epoch = s->d->identity.db_epoch };
+	int fd = control_connect(dir, &s->worker);
+	struct link *link = fd < 0 ? NULL : link_new(&s->d->loop, fd, &config, NULL);
+	struct timer *limit;
+
+	if (!link)
+		return;
+	limit = timer_new(&s->d->loop, too_late, s);
+	timer_set(limit, ANSWER_MS);
+	if (link_worker_hello(link, &p, answered, s, NULL) == 0)
+		uv_run(&s->d->loop, UV_RUN_DEFAULT);
+	timer_free(limit);
+	link_close(link);
+	uv_run(&s->d->loop, UV_RUN_NOWAIT);
+}
+
+/* For each entry of directory `dir` but the dots: visit(s, vm or NULL, name). */
+static void each_entry(struct search *s, int dir, const char *vm,
+		       void (*visit)(struct search *s, const char *vm, const char *name))
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!entries) {
+		cleanup_close(&fd);
+		return;
+	}
+	while ((entry = readdir(entries)))
+		if (entry->d_name[0] != '.')
+			visit(s, vm, entry->d_name);
+	closedir(entries);
+}
+
+static void visit_instance(struct search *s, const char *vm, const char *number)
+{
+	autofd int dir = instance_dir_open(s->d, vm, strtoull(number, NULL, 10));
+
+	if (dir >= 0)
+		ask_worker(s, dir);
+}
+
+static void visit_vm(struct search *s, const char *none, const char *vm)
+{
+	autofd int dir = openat(s->d->vms_dir, vm, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0)
+		each_entry(s, dir, vm, visit_instance);
+}
+
+/* Without it no worker obeys: then only the definitions can be had. */
+static void read_identity(struct vxd *d)
+{
+	autofree char *path = mem_printf("%s/identity.json", d->paths.state);
+	autofree char *text = NULL;
+	size_t len;
+
+	if (fd_read_file(AT_FDCWD, path, IDENTITY_MAX, &text, &len) == 0 &&
+	    database_identity_parse(text, len, DECODE_LENIENT, &d->identity, NULL) == 0)
+		/* The epoch that the new database will have. */
+		d->identity.db_epoch++;
+}
+
+int recover(struct vxd *d, struct err **e)
+{
+	struct search s = { .d = d };
+	autofree char *report = NULL;
+	int rc;
+
+	read_identity(d);
+	if (d->identity.db_id)
+		each_entry(&s, d->vms_dir, NULL, visit_vm);
+	rc = store_recover(d->paths.state, s.found, s.n, &report, e);
+	if (rc == 0)
+		fputs(report, stdout);
+	for (size_t i = 0; i < s.n; i++)
+		vm_record_fini(&s.found[i]);
+	free(s.found);
+	return rc;
+}

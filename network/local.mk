@@ -1,0 +1,1 @@
+# network has nothing to build yet

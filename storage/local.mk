@@ -1,0 +1,1 @@
+# storage has nothing to build yet

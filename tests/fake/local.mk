@@ -1,0 +1,1 @@
+# tests/fake has nothing to build yet
