@@ -95,9 +95,11 @@ static int recv_message(int fd, struct channel_message *out, int flags)
 			      .msg_controllen = sizeof(control) };
 	ssize_t n;
 
+	/* ECONNRESET comes once, from a peer that left messages unread: what it said
+	 * before is still there. */
 	do {
 		n = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return -errno;
 
@@ -151,6 +153,12 @@ static void drop_first(struct channel *c)
 	free(p);
 }
 
+static void drop_all(struct channel *c)
+{
+	while (c->first)
+		drop_first(c);
+}
+
 static void flush(struct channel *c)
 {
 	while (c->first) {
@@ -160,6 +168,12 @@ static void flush(struct channel *c)
 
 		if (rc == -EAGAIN)
 			return;
+		if (rc == -EPIPE || rc == -ECONNRESET) {
+			/* Nobody listens any more; receive() finds the end, behind
+			 * what the peer has said. */
+			drop_all(c);
+			return;
+		}
 		if (rc < 0) {
 			hang_up(c, rc);
 			return;
@@ -188,10 +202,8 @@ static void poll_ready(uv_poll_t *poll, int status, int events)
 {
 	struct channel *c = container_of(poll, struct channel, poll);
 
-	if (status < 0) {
-		hang_up(c, status);
-		return;
-	}
+	if (status < 0) /* reading tells what it is, behind what the peer has said */
+		events = UV_READABLE;
 	if (events & UV_WRITABLE)
 		flush(c);
 	if (events & UV_READABLE)
@@ -282,7 +294,6 @@ void channel_close(struct channel *c)
 	if (!c || c->closing)
 		return;
 	c->closing = true;
-	while (c->first)
-		drop_first(c);
+	drop_all(c);
 	uv_close((uv_handle_t *)&c->poll, poll_closed);
 }

@@ -66,8 +66,9 @@ int fd_set_cloexec(int fd, bool on)
 int fd_make_dirs(const char *path, mode_t mode)
 {
 	autofree char *part = mem_strdup(path);
+	struct stat st;
 
-	for (char *slash = part + 1;; slash++) {
+	for (char *slash = *part ? part + 1 : part;; slash++) {
 		slash = strchrnul(slash, '/');
 
 		bool last = !*slash;
@@ -75,8 +76,10 @@ int fd_make_dirs(const char *path, mode_t mode)
 		*slash = '\0';
 		if (mkdir(part, mode) < 0 && errno != EEXIST)
 			return -errno;
+		if (last && stat(part, &st) < 0)
+			return -errno;
 		if (last)
-			return 0;
+			return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 		*slash = '/';
 	}
 }

@@ -30,7 +30,12 @@ void *mem_array(size_t count, size_t size)
 
 void *mem_try_array(size_t count, size_t size)
 {
-	return calloc(count ? count : 1, size ? size : 1);
+	size_t bytes;
+
+	/* calloc() checks it too, but ends the process under a sanitizer. */
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return NULL;
+	return calloc(1, bytes ? bytes : 1);
 }
 
 void *mem_grow(void *ptr, size_t count, size_t size)

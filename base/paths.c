@@ -50,14 +50,13 @@ static char *runtime_dir(const char *state)
 
 int paths_session(struct paths *out, struct err **e)
 {
-	autofini(paths) p = { .state = state_dir(e) };
+	char *state = state_dir(e);
 
-	if (!p.state)
+	if (!state)
 		return -1;
-	p.runtime = runtime_dir(p.state);
-	p.socket = mem_printf("%s/vxd.sock", p.runtime);
-	*out = p;
-	p = (struct paths){ 0 };
+	out->state = state;
+	out->runtime = runtime_dir(state);
+	out->socket = mem_printf("%s/vxd.sock", out->runtime);
 	return 0;
 }
 

@@ -13,7 +13,8 @@ int admit_vm(const struct admission_host *host, const struct vm_definition *vm,
 			"VM \"%s\" needs %.0f MiB of memory, this host has %.0f MiB",
 			vm->name, (double)vm->memory / MIB, (double)host->memory / MIB);
 		err_hint(e, "give it less memory");
-	} else if (vm->memory > host->memory - MIN(host->memory_running, host->memory)) {
+	} else if (vm->memory >
+		   host->memory - MIN(host->memory_running, host->memory)) {
 		err_set(e, ERR_NO_CAPACITY,
 			"VM \"%s\" needs %.0f MiB of memory; of this host's %.0f MiB, "
 			"%.0f MiB are promised to %llu running VMs",

@@ -35,8 +35,9 @@ int api_console_attach(struct call *call, const struct console_attach_params *p,
 	if (!vm)
 		return -1;
 	if (!vm->console && vm_state_is_live(vm->state)) {
-		err_set(e, ERR_CONFLICT, "VM \"%s\" is %s: its console is not there yet",
-			vm_name(vm), vm_state_name(vm->state));
+		err_set(e, ERR_CONFLICT,
+			"VM \"%s\" is %s: its console is not there yet", vm_name(vm),
+			vm_state_name(vm->state));
 		err_object(e, vm_name(vm));
 		return err_hint(e, "try again");
 	}
@@ -68,9 +69,10 @@ int api_console_detach(struct call *call, const struct console_detach_params *p,
 		return -1;
 	if (!vm->console ||
 	    !console_hub_detach(vm->console, client_of(d, call_conn(call))))
-		return err_set(e, ERR_NOT_FOUND,
-			       "this connection does not follow the console of VM \"%s\"",
-			       vm_name(vm));
+		return err_set(
+			e, ERR_NOT_FOUND,
+			"this connection does not follow the console of VM \"%s\"",
+			vm_name(vm));
 	return 0;
 }
 

@@ -160,7 +160,8 @@ static int answer_again(const struct managed_vm *vm, const char *hash,
 {
 	if (!str_eq(vm->rec.request_hash, hash)) {
 		err_set(e, ERR_CONFLICT,
-			"the idempotency key was used for another VM, \"%s\"", vm_name(vm));
+			"the idempotency key was used for another VM, \"%s\"",
+			vm_name(vm));
 		err_object(e, vm_name(vm));
 		return err_hint(e, "take a new key for a new VM");
 	}
@@ -285,8 +286,8 @@ int api_vm_create(struct call *call, const struct vm_create_params *p,
 
 /* -- get, list */
 
-int api_vm_get(struct call *call, const struct vm_get_params *p, struct vm_get_result *out,
-	       struct err **e)
+int api_vm_get(struct call *call, const struct vm_get_params *p,
+	       struct vm_get_result *out, struct err **e)
 {
 	struct vxd *d = call_app(call);
 	const struct managed_vm *vm = vm_find(&d->vms, p->project, p->vm, e);

@@ -153,7 +153,8 @@ int wish_allowed(const struct managed_vm *vm, struct err **e)
 {
 	if (!vm->changing)
 		return 0;
-	err_set(e, ERR_CONFLICT, "VM \"%s\" is being changed by another call", vm_name(vm));
+	err_set(e, ERR_CONFLICT, "VM \"%s\" is being changed by another call",
+		vm_name(vm));
 	err_object(e, vm_name(vm));
 	return err_hint(e, "try again");
 }

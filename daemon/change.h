@@ -13,7 +13,7 @@
 
 /* Who and why, for an event. All borrowed. */
 struct cause {
-	const char *actor; /* "uid:1000", "guest", "worker", "vxd" */
+	const char *actor;	/* "uid:1000", "guest", "worker", "vxd" */
 	const char *request_id; /* may be NULL */
 	enum end_reason reason;
 	const char *detail; /* may be NULL */

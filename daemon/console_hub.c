@@ -20,7 +20,7 @@
 struct attachment {
 	struct console_hub *hub;
 	struct client *client;
-	uint64_t pos;
+	uint64_t pos, lost; /* overwritten before it was read, and not told yet */
 	LIST_ENTRY(attachment) in_hub, in_client;
 };
 
@@ -64,17 +64,22 @@ static bool send_output(struct attachment *a)
 	uint8_t chunk[CHUNK];
 	uint64_t lost = 0;
 	size_t n = h->ring ? console_ring_read(h->ring, &a->pos, chunk, sizeof(chunk),
-					       &lost) :
-			     0;
+					       &lost)
+			   : 0;
 
+	a->lost += lost;
+	if (n == 0 && lost) /* overtaken: again, but let the loop go round */
+		timer_set(h->begin, 0);
 	if (n == 0)
 		return false;
 	autofree char *data = base64_encode(chunk, n);
-	struct console_output_params p = {
-		.id = h->vm->rec.definition.id, .offset = a->pos - n, .lost = lost, .data = data
-	};
+	struct console_output_params p = { .id = h->vm->rec.definition.id,
+					   .offset = a->pos - n,
+					   .lost = a->lost,
+					   .data = data };
 
 	notify_console_output(a->client->conn, &p);
+	a->lost = 0;
 	return true;
 }
 
@@ -173,7 +178,8 @@ bool console_hub_detach(struct console_hub *h, const struct client *c)
 {
 	struct attachment *a;
 
-	LIST_FOREACH(a, &h->attached, in_hub) {
+	LIST_FOREACH(a, &h->attached, in_hub)
+	{
 		if (a->client == c) {
 			attachment_free(a);
 			return true;

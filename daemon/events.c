@@ -101,7 +101,8 @@ static int check_place(struct vxd *d, const struct events_subscribe_params *p,
 	uint64_t oldest = store_oldest_event(d->store);
 
 	if (p->has_db_epoch && p->db_epoch != d->identity.db_epoch)
-		err_set(e, ERR_LOST, "the database was rebuilt: its epoch is %llu, not %llu",
+		err_set(e, ERR_LOST,
+			"the database was rebuilt: its epoch is %llu, not %llu",
 			(unsigned long long)d->identity.db_epoch,
 			(unsigned long long)p->db_epoch);
 	else if (p->has_after_seq && p->after_seq > d->published)

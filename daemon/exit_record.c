@@ -36,7 +36,8 @@ static void judge_signal(const struct exit_evidence *ev, struct exit_record *out
 		out->reason = END_REASON_KILL;
 	} else if (sig == SIGKILL && ev->host_oom) {
 		out->reason = END_REASON_OOM;
-		out->detail = mem_strdup("the kernel ended it: the host had no memory left");
+		out->detail =
+			mem_strdup("the kernel ended it: the host had no memory left");
 	} else if (sig == SIGSYS) {
 		out->reason = END_REASON_SECCOMP;
 		out->detail = mem_strdup("it made a system call that it must not make");
@@ -49,18 +50,19 @@ static void judge_signal(const struct exit_evidence *ev, struct exit_record *out
 
 static void judge_exit(const struct exit_evidence *ev, struct exit_record *out)
 {
-	enum worker_phase phase = ev->report ? ev->report->phase : WORKER_PHASE_STARTING;
+	enum worker_phase phase =
+		ev->report ? ev->report->phase : WORKER_PHASE_STARTING;
 	int status = WEXITSTATUS(ev->status);
 
 	out->has_exit_status = true;
 	out->exit_status = (uint64_t)status;
 	if (out->reason != END_REASON_NONE)
 		return; /* it said so itself */
-	out->reason = phase == WORKER_PHASE_STARTING || phase == WORKER_PHASE_LOADING ?
-			      END_REASON_START_FAILED :
-			      END_REASON_CRASH;
-	out->detail = mem_printf("the worker exited with status %d without a reason",
-				 status);
+	out->reason = phase == WORKER_PHASE_STARTING || phase == WORKER_PHASE_LOADING
+			      ? END_REASON_START_FAILED
+			      : END_REASON_CRASH;
+	out->detail =
+		mem_printf("the worker exited with status %d without a reason", status);
 }
 
 void exit_record_judge(const struct exit_evidence *ev, struct exit_record *out)

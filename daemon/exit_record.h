@@ -12,9 +12,9 @@
 #define EXIT_RECORD_NAME "exit.json" /* in the instance's directory */
 
 struct exit_evidence {
-	int status;	 /* as wait(2) gives it */
-	bool told_to;	 /* the keeper was told to end the worker */
-	bool host_oom;	 /* the kernel killed something for want of memory meanwhile */
+	int status;    /* as wait(2) gives it */
+	bool told_to;  /* the keeper was told to end the worker */
+	bool host_oom; /* the kernel killed something for want of memory meanwhile */
 	const struct worker_report *report; /* borrowed: the last one, NULL if none */
 	const char *last_words;		    /* borrowed, may be NULL */
 };

@@ -37,7 +37,7 @@
 #include "schema/gen/worker_client.h"
 
 #define EXIT_RECORD_MAX 65536
-#define SILENCE_MS 2000	   /* a broken link may just be the beginning of an end */
+#define SILENCE_MS 2000 /* a broken link may just be the beginning of an end */
 #define RECONNECT_MS 1000
 #define SEEK_NS 5000000000ull /* a worker that an earlier vxd just started may need */
 #define KILL_PATIENCE_MS 5000 /* then the keeper is not asked any more */
@@ -46,14 +46,16 @@ struct instance {
 	struct vxd *d;
 	struct managed_vm *vm;
 	uint64_t number;
-	int dir;		/* owned */
-	int start, keeper;	/* owned, -1 when done with */
-	int worker;		/* owned: pidfd, once it is known */
+	int dir;	   /* owned */
+	int start, keeper; /* owned, -1 when done with */
+	int worker;	   /* owned: pidfd, once it is known */
 	struct fd_watch *start_watch, *keeper_watch, *worker_watch;
-	struct link *link;	/* owned, NULL without a connection */
-	bool greeted;		/* the hello was answered */
-	bool keeper_gone;	/* without a record; the worker is watched instead */
-	bool seeking;		/* nobody is known to live: give up at seek_until */
+	struct link *link; /* owned, NULL without a connection */
+	bool greeted;	   /* the hello was answered */
+	bool rebuffed;	   /* a connection broke before that */
+	bool silent;	   /* and that was reported */
+	bool keeper_gone;  /* without a record; the worker is watched instead */
+	bool seeking;	   /* nobody is known to live: give up at seek_until */
 	uint64_t seek_until;
 	struct timer *reconnect, *deadline, *patience;
 	bool stop_asked, then_kill, kill_asked;
@@ -149,7 +151,8 @@ static void finish_without_record(struct vxd *d, struct managed_vm *vm,
 }
 
 /* The keeper's record, if it is there and this instance's. */
-static bool read_exit_record(struct vxd *d, struct managed_vm *vm, struct exit_record *out)
+static bool read_exit_record(struct vxd *d, struct managed_vm *vm,
+			     struct exit_record *out)
 {
 	uint64_t number = vm->rec.instance->number;
 	autofd int dir = instance_dir_open(d, vm_id(vm), number);
@@ -187,9 +190,10 @@ static void finish_unseen(struct instance *in)
 	if (in->has_said)
 		finish_without_record(in->d, in->vm, in->said.reason, in->said.detail);
 	else
-		finish_without_record(in->d, in->vm,
-				      in->kill_asked ? END_REASON_KILL : END_REASON_LOST,
-				      "its keeper was gone, so that nobody saw how it ended");
+		finish_without_record(
+			in->d, in->vm,
+			in->kill_asked ? END_REASON_KILL : END_REASON_LOST,
+			"its keeper was gone, so that nobody saw how it ended");
 }
 
 static void worker_ended(void *owner)
@@ -250,7 +254,8 @@ static void note_phase(struct instance *in, const char *params)
 {
 	autofini(worker_phase_params) p = { 0 };
 
-	if (worker_phase_params_parse(params, strlen(params), DECODE_LENIENT, &p, NULL) == 0)
+	if (worker_phase_params_parse(params, strlen(params), DECODE_LENIENT, &p,
+				      NULL) == 0)
 		phase_seen(in, p.phase);
 }
 
@@ -272,7 +277,8 @@ static void note_ended(struct instance *in, const char *params)
 {
 	struct worker_ended_params p;
 
-	if (worker_ended_params_parse(params, strlen(params), DECODE_LENIENT, &p, NULL) < 0)
+	if (worker_ended_params_parse(params, strlen(params), DECODE_LENIENT, &p,
+				      NULL) < 0)
 		return;
 	worker_ended_params_fini(&in->said);
 	in->said = p;
@@ -300,6 +306,16 @@ static void link_note_seen(void *app, const char *method, const char *params)
 
 /* -- the link */
 
+/* Something is there, but it does not answer as a worker does. Told once. */
+static void went_silent(struct instance *in, const char *detail)
+{
+	if (in->silent)
+		return;
+	in->silent = true;
+	fact_state(in->d, in->vm, VM_INPUT_SILENT, &by_vxd, NULL);
+	report(in, detail);
+}
+
 static void link_lost(struct instance *in, uint64_t again_ms)
 {
 	in->greeted = false;
@@ -309,9 +325,13 @@ static void link_lost(struct instance *in, uint64_t again_ms)
 
 static void link_hung_up(void *app, const struct err *why)
 {
-	if (why)
-		log_err(why, "VM %s: its worker", vm_name(((struct instance *)app)->vm));
-	link_lost(app, SILENCE_MS);
+	struct instance *in = app;
+
+	/* Once, not every two seconds. */
+	if (why && !in->rebuffed)
+		log_err(why, "VM %s: its worker", vm_name(in->vm));
+	in->rebuffed = !in->greeted;
+	link_lost(in, SILENCE_MS);
 }
 
 /* An adopting vxd gets the console from the worker; the one that started it has it. */
@@ -326,25 +346,26 @@ static void take_console(struct instance *in, int *fds, size_t n)
 		report(in, "its worker does not hand out the console");
 		return;
 	}
-	vm->console = console_hub_new(in->d, vm, steal_fd(&fds[0]), steal_fd(&fds[1]), &e);
+	vm->console =
+		console_hub_new(in->d, vm, steal_fd(&fds[0]), steal_fd(&fds[1]), &e);
 	if (!vm->console)
 		log_err(e, "VM %s", vm_name(vm));
 }
 
-static void hello_answered(void *owner, struct worker_hello_result *r, int *fds, size_t n,
-			   struct err *e)
+static void hello_answered(void *owner, struct worker_hello_result *r, int *fds,
+			   size_t n, struct err *e)
 {
 	struct instance *in = owner;
 
 	if (e && e->code == ERR_UNAVAILABLE)
 		return; /* the link is gone, which is seen elsewhere */
 	if (e || !str_eq(r->vm.id, vm_id(in->vm)) || r->instance != in->number) {
-		report(in, e ? e->message : "its worker claims to be another one");
+		went_silent(in, e ? e->message : "its worker claims to be another one");
 		link_lost(in, RECONNECT_MS * 10);
 		return;
 	}
 	in->greeted = true;
-	in->seeking = false;
+	in->rebuffed = in->silent = in->seeking = false;
 	take_console(in, fds, n);
 	phase_seen(in, r->phase);
 }
@@ -372,9 +393,8 @@ static void not_connected(struct instance *in)
 				      "neither its keeper nor its worker is there");
 		return;
 	}
-	if (!in->seeking && in->vm->state != VM_STATE_UNKNOWN &&
-	    fact_state(in->d, in->vm, VM_INPUT_SILENT, &by_vxd, NULL))
-		report(in, "its worker does not answer");
+	if (!in->seeking)
+		went_silent(in, "its worker does not answer");
 	timer_set(in->reconnect, RECONNECT_MS);
 }
 
@@ -392,6 +412,8 @@ static void try_connect(void *owner)
 		not_connected(in);
 		return;
 	}
+	if (in->rebuffed)
+		went_silent(in, "its worker lives, but breaks off every connection");
 	cleanup_close(&in->worker);
 	in->worker = pidfd_open(pid, 0);
 	if (in->keeper_gone && in->worker >= 0 && !in->worker_watch)
@@ -450,16 +472,17 @@ static int take_spawned(struct instance *in, struct spawned *s, struct err **e)
 	return in->vm->console ? 0 : -1;
 }
 
-void instance_start(struct vxd *d, struct managed_vm *vm, const struct boot_files *files)
+void instance_start(struct vxd *d, struct managed_vm *vm,
+		    const struct boot_files *files)
 {
 	autofini(spawned) s = { -1, -1, -1, -1, -1, 0 };
 	struct instance *in = instance_new(d, vm);
 	autoptr(err) e = NULL;
 
 	if (spawn_instance(d, vm, files, &s, &e) < 0 || take_spawned(in, &s, &e) < 0) {
-		autofree char *detail = mem_printf("%s%s%s", e->message,
-						   e->hint ? "; " : "",
-						   e->hint ? e->hint : "");
+		autofree char *detail =
+			mem_printf("%s%s%s", e->message, e->hint ? "; " : "",
+				   e->hint ? e->hint : "");
 
 		if (in->keeper >= 0)
 			pidfd_send_signal(in->keeper, SIGTERM, NULL, 0);
@@ -502,7 +525,9 @@ void instance_adopt(struct vxd *d, struct managed_vm *vm)
 	autofini(exit_record) ended = { 0 };
 	struct plan_observation seen = { 0 };
 
-	if (rec && !rec->end) {
+	if (!rec)
+		return; /* never started */
+	if (!rec->end) {
 		seen.same_boot = str_eq(rec->boot_id, d->boot_id);
 		keeper = seen.same_boot ? open_keeper(rec) : -1;
 		seen.keeper_alive = keeper >= 0;
@@ -510,7 +535,7 @@ void instance_adopt(struct vxd *d, struct managed_vm *vm)
 	}
 	switch (plan_adoption(&vm->rec, &seen)) {
 	case PLAN_NOTHING:
-		if (rec && vm->rec.definition.ephemeral)
+		if (vm->rec.definition.ephemeral)
 			ephemeral_ended(d, vm);
 		break;
 	case PLAN_RECORD_EXIT:
@@ -554,7 +579,8 @@ static void button_answered(void *owner, struct worker_power_button_result *r,
 		log_err(e, "press a power button");
 }
 
-int instance_stop(struct instance *in, uint64_t deadline_s, bool then_kill, struct err **e)
+int instance_stop(struct instance *in, uint64_t deadline_s, bool then_kill,
+		  struct err **e)
 {
 	const struct worker_power_button_params p = { 0 };
 

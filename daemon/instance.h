@@ -13,7 +13,8 @@
 
 /* Start the worker of `vm`, whose record, with its new instance, is committed. What goes
  * wrong becomes the VM's end. */
-void instance_start(struct vxd *d, struct managed_vm *vm, const struct boot_files *files);
+void instance_start(struct vxd *d, struct managed_vm *vm,
+		    const struct boot_files *files);
 /* Find out what became of the instance in the VM's record, which an earlier vxd left. */
 void instance_adopt(struct vxd *d, struct managed_vm *vm);
 /* Forget it: keeper and worker go on. NULL is allowed. */

@@ -67,7 +67,8 @@ static int write_record(struct keeper *k, struct exit_record *rec)
 	rec->time_us = clock_wall_us();
 	text = exit_record_format(rec);
 	for (int i = 0; i < WRITE_TRIES && rc < 0; i++) {
-		rc = fd_replace_file(FD_DIR, EXIT_RECORD_NAME, text, strlen(text), 0600);
+		rc = fd_replace_file(FD_DIR, EXIT_RECORD_NAME, text, strlen(text),
+				     0600);
 		if (rc == -ENOENT)
 			break; /* the directory is gone: nobody wants to know */
 		if (rc < 0)
@@ -171,11 +172,13 @@ static int watch_worker(struct keeper *k)
 		read_words(k);
 		read_reports(k);
 		read_signals(k);
-		if ((fds[0].revents & POLLIN) && waitpid(k->pid, &status, WNOHANG) == k->pid)
+		if ((fds[0].revents & POLLIN) &&
+		    waitpid(k->pid, &status, WNOHANG) == k->pid)
 			break;
 		for (size_t i = 2; i < COUNT(fds); i++)
 			if (fds[i].revents & (POLLHUP | POLLERR))
-				fds[i].fd = -1; /* closed by the worker: no more to come */
+				fds[i].fd =
+					-1; /* closed by the worker: no more to come */
 	}
 	read_words(k);
 	read_reports(k);
@@ -187,7 +190,6 @@ static int keep(struct keeper *k)
 	autofini(exit_record) rec = { 0 };
 	autoptr(err) e = NULL;
 
-	k->oom_before = host_oom_kills();
 	if (start_worker(k, &e) < 0) {
 		rec.reason = END_REASON_START_FAILED;
 		rec.detail = mem_printf("start the worker: %s%s%s", e->message,
@@ -195,6 +197,7 @@ static int keep(struct keeper *k)
 		return write_record(k, &rec);
 	}
 	close(FD_START); /* vxd is to see the worker's end close, and no other */
+	k->oom_before = host_oom_kills(); /* takes a while: not before the start */
 
 	struct exit_evidence ev = { .status = watch_worker(k) };
 	autofree char *words = presentable_words(k);

@@ -33,11 +33,14 @@ static int clear_way(const struct sockaddr_un *addr, struct err **e)
 	if (connect(probe, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ||
 	    errno == EAGAIN) {
 		err_set(e, ERR_CONFLICT, "another vxd listens on %s", addr->sun_path);
-		return err_hint(e, "end it, or give this one another runtime directory");
+		return err_hint(e,
+				"end it, or give this one another runtime directory");
 	}
 	if (errno != ECONNREFUSED)
 		return err_sys(e, errno, "ask who listens on %s", addr->sun_path);
-	return unlink(addr->sun_path) < 0 ? err_sys(e, errno, "remove %s", addr->sun_path) : 0;
+	return unlink(addr->sun_path) < 0
+		       ? err_sys(e, errno, "remove %s", addr->sun_path)
+		       : 0;
 }
 
 int listen_unix(const char *path, struct err **e)
@@ -51,7 +54,7 @@ int listen_unix(const char *path, struct err **e)
 			sizeof(addr.sun_path) - 1, path);
 		return err_hint(e, "give vxd a runtime directory with a shorter path");
 	}
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
 	if (clear_way(&addr, e) < 0)
 		return -1;
 	/* The umask is 077: no moment in which others could connect. */

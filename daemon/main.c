@@ -111,7 +111,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "vxd: unexpected argument \"%s\"\n%s", argv[optind], usage);
+		fprintf(stderr, "vxd: unexpected argument \"%s\"\n%s", argv[optind],
+			usage);
 		return 2;
 	}
 	return -1;
@@ -146,8 +147,8 @@ static int private_dir(const char *path, struct err **e)
 		return err_sys(e, errno, "%s", path);
 	if (st.st_uid == geteuid() && (st.st_mode & 022) == 0)
 		return 0;
-	err_set(e, ERR_PERMISSION_DENIED, "%s belongs to another user or can be written by others",
-		path);
+	err_set(e, ERR_PERMISSION_DENIED,
+		"%s belongs to another user or can be written by others", path);
 	return err_hint(e, "remove it, or give vxd another directory");
 }
 
@@ -155,8 +156,8 @@ static int open_dirs(struct vxd *d, struct err **e)
 {
 	autofree char *vms = mem_printf("%s/vms", d->paths.runtime);
 
-	if (private_dir(d->paths.state, e) < 0 || private_dir(d->paths.runtime, e) < 0 ||
-	    private_dir(vms, e) < 0)
+	if (private_dir(d->paths.state, e) < 0 ||
+	    private_dir(d->paths.runtime, e) < 0 || private_dir(vms, e) < 0)
 		return -1;
 	d->vms_dir = open(vms, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return d->vms_dir < 0 ? err_sys(e, errno, "open %s", vms) : 0;
@@ -281,7 +282,8 @@ static int run(struct vxd *d, struct err **e)
 	uv_signal_init(&d->loop, &intr);
 	uv_signal_start(&term, stop_signal, SIGTERM);
 	uv_signal_start(&intr, stop_signal, SIGINT);
-	log_info("vxd " VX_VERSION " serves %s with %zu VMs", d->paths.socket, d->vms.n);
+	log_info("vxd " VX_VERSION " serves %s with %zu VMs", d->paths.socket,
+		 d->vms.n);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	log_info("ending; running VMs go on without vxd");
 	uv_close((uv_handle_t *)&term, NULL);

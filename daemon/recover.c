@@ -114,7 +114,8 @@ static void ask_worker(struct search *s, int dir)
 
 /* For each entry of directory `dir` but the dots: visit(s, vm or NULL, name). */
 static void each_entry(struct search *s, int dir, const char *vm,
-		       void (*visit)(struct search *s, const char *vm, const char *name))
+		       void (*visit)(struct search *s, const char *vm,
+				     const char *name))
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = fd < 0 ? NULL : fdopendir(fd);

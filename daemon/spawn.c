@@ -100,7 +100,8 @@ void spawned_fini(struct spawned *s)
 int instance_dir_open(struct vxd *d, const char *vm, uint64_t number)
 {
 	autofree char *path = mem_printf("%s/%llu", vm, (unsigned long long)number);
-	int fd = openat(d->vms_dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(d->vms_dir, path,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -161,7 +162,8 @@ static int control_bind(int dir)
 int control_connect(int dir, pid_t *out_worker)
 {
 	const struct sockaddr_un addr = control_address(dir);
-	autofd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	autofd int fd =
+		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	uid_t worker_uid = geteuid() == 0 ? JAIL_UID : geteuid();
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
@@ -191,8 +193,8 @@ static void add_fd(struct start_message *m, enum fd_role role, int fd)
 
 /* Queue it in `to`, where the worker will find it. */
 static int send_start(struct vxd *d, const struct managed_vm *vm,
-		      const struct boot_files *files, const struct spawned *s, int control,
-		      int to, struct err **e)
+		      const struct boot_files *files, const struct spawned *s,
+		      int control, int to, struct err **e)
 {
 	struct worker_fd roles[CHANNEL_FDS_MAX];
 	struct start_message m = { .start = { .protocol = WORKER_PROTOCOL,
@@ -266,7 +268,8 @@ static int above_reserved(int fd)
 int spawn_instance(struct vxd *d, const struct managed_vm *vm,
 		   const struct boot_files *files, struct spawned *out, struct err **e)
 {
-	autofini(spawned) s = { .dir = -1, .start = -1, .keeper = -1, .ring = -1, .kick = -1 };
+	autofini(spawned)
+		s = { .dir = -1, .start = -1, .keeper = -1, .ring = -1, .kick = -1 };
 	int pair[2];
 
 	s.dir = make_dir(d, vm_id(vm), vm->rec.instance->number, e);

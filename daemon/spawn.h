@@ -23,10 +23,10 @@ void boot_files_free(struct boot_files *f);
 
 /* What vxd holds of an instance that has just been started. */
 struct spawned {
-	int dir;	 /* owned: the instance's directory */
-	int start;	 /* owned: says "ready", or closes when the start failed */
-	int keeper;	 /* owned: pidfd */
-	int ring, kick;	 /* owned: the console */
+	int dir;	/* owned: the instance's directory */
+	int start;	/* owned: says "ready", or closes when the start failed */
+	int keeper;	/* owned: pidfd */
+	int ring, kick; /* owned: the console */
 	pid_t keeper_pid;
 };
 void spawned_fini(struct spawned *s);

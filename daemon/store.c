@@ -16,8 +16,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/store_check.h"
 #include "daemon/store_internal.h"
+#include "daemon/store_writer.h"
 
 struct store {
 	struct store_dir dir;

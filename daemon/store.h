@@ -61,10 +61,10 @@ void store_batch_audit(struct store_batch *b, const struct audit_record *a);
 
 /*
  * `done` runs on the loop, once, in the order of store_commit() calls: after the
- * commit is on disk and the definition files are written (e NULL), or when it
- * failed as a whole (e borrowed, no events). The batch's events, borrowed, have
- * their numbers now: without gaps, in the order of commits. A definition file
- * that cannot be written does not fail the commit: it is tried again with the next.
+ * commit is on disk (e NULL), or when it failed as a whole (e borrowed, no events).
+ * The batch's events, borrowed, have their numbers now: without gaps, in the order
+ * of commits. The definition files follow at once, before any later read is answered;
+ * one that cannot be written is tried again with the next commit and at the next start.
  */
 void store_commit(struct store *s, struct store_batch *b,
 		  void (*done)(void *owner, struct event *events, size_t n_events,

@@ -8,5 +8,5 @@
 	%D%/store_dir.c %D%/store_dir.h \
 	%D%/store_files.c %D%/store_files.h \
 	%D%/store_recover.c \
-	%D%/store_schema.c \
-	%D%/store_writer.c
+	%D%/store_schema.c %D%/store_schema.h \
+	%D%/store_writer.c %D%/store_writer.h

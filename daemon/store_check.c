@@ -97,7 +97,8 @@ static int check_header(const struct store_dir *d, const char *path, bool log,
 
 	if (n < 0)
 		return err_sys(e, (int)n, "read %s", path);
-	if (n < (ssize_t)sizeof(h) || memcmp(h, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0)
+	if (n < (ssize_t)sizeof(h) ||
+	    memcmp(h, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0)
 		return store_damaged(e, "%s is not a database", path);
 	if (be32(h + HEADER_APPLICATION) != STORE_APPLICATION_ID)
 		return store_damaged(e, "%s is not a database of vx", path);
@@ -115,8 +116,8 @@ static int check_integrity(struct store_db *db, struct err **e)
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(stmt);
-	const char *says = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0)
-					    : NULL;
+	const char *says =
+		rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
 
 	if (!says)
 		rc = store_db_err(db, "check", e);
@@ -219,7 +220,8 @@ static int read_events_range(struct store_db *db, struct store_snapshot *s,
 {
 	int64_t first, last;
 
-	if (store_db_int(db, "SELECT coalesce(min(seq), 0) FROM events", &first, e) < 0 ||
+	if (store_db_int(db, "SELECT coalesce(min(seq), 0) FROM events", &first, e) <
+		    0 ||
 	    store_db_int(db, "SELECT coalesce(max(seq), 0) FROM events", &last, e) < 0)
 		return -1;
 	if (first < 0 || first > last || (uint64_t)last > STORE_SEQ_MAX)
@@ -233,10 +235,10 @@ int store_check_read(struct store_db *db, struct store_snapshot *out, struct err
 {
 	autofini(store_snapshot) s = { 0 };
 
-	if (read_rows(db, "SELECT db_id, db_epoch FROM identity", &s, read_identity, e) <
-		    0 ||
-	    read_rows(db, "SELECT id, record, sum FROM vms ORDER BY id", &s, read_vm, e) <
-		    0 ||
+	if (read_rows(db, "SELECT db_id, db_epoch FROM identity", &s, read_identity,
+		      e) < 0 ||
+	    read_rows(db, "SELECT id, record, sum FROM vms ORDER BY id", &s, read_vm,
+		      e) < 0 ||
 	    read_rows(db, "SELECT id FROM removals", &s, read_removal, e) < 0 ||
 	    read_events_range(db, &s, e) < 0)
 		return as_damage(e);
@@ -276,7 +278,8 @@ int store_check_beside(const struct store_dir *d, struct store_snapshot *s,
 {
 	if (check_identity(d, s, e) < 0)
 		return -1;
-	return store_files_compare(files, d, &s->content, s->removals, s->n_removals, e);
+	return store_files_compare(files, d, &s->content, s->removals, s->n_removals,
+				   e);
 }
 
 static int check_version(struct store_db *db, const struct store_versions *v,
@@ -300,7 +303,7 @@ int store_check_dir(const struct store_dir *d, const struct store_versions *v,
 {
 	autofree char *path = store_dir_file(d, STORE_DB);
 	bool log = store_dir_size(d, STORE_DB "-wal") > 0;
-	uint64_t version;
+	uint64_t version = 0;
 
 	/* We never leave a rollback journal, and SQLite would apply it. */
 	if (store_dir_size(d, STORE_DB "-journal") > 0)

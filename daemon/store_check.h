@@ -4,8 +4,8 @@
 #ifndef VX_DAEMON_STORE_CHECK_H
 #define VX_DAEMON_STORE_CHECK_H
 
-#include "daemon/store_db.h"
 #include "daemon/store_files.h"
+#include "daemon/store_schema.h"
 
 struct store_snapshot {
 	struct store_content content;

@@ -5,12 +5,13 @@
  *
  * A batch that is refused for what is in it (a name that exists) is rolled back to
  * its savepoint and takes no event numbers; its neighbours do not notice. Where the
- * disk fails, the whole transaction is rolled back and each batch tried alone: a
- * small one may fit where a large one did not.
+ * disk fails, the whole transaction is rolled back and each batch tried alone, once:
+ * a small one may fit where a large one did not.
  */
 #include <sqlite3.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "daemon/store_check.h"
@@ -20,10 +21,35 @@
 struct numbers {
 	uint64_t last, oldest;
 	bool audited;
+	bool invalid; /* the batch holds what could not be read again */
 };
 
-static int put_vm(struct store_db *db, const struct store_op *op, struct err **e)
+/*
+ * What the schema does not allow must not get in: the next start would take it for
+ * damage. Consumes `why`, which is NULL when all is well.
+ */
+static int check_valid(struct err *why, const char *what, struct numbers *n,
+		       struct err **e)
 {
+	autoptr(err) found = why;
+
+	if (!found)
+		return 0;
+	n->invalid = true;
+	return err_set(e, ERR_INTERNAL, "%s: %s%s%s", what,
+		       found->path ? found->path : "", found->path ? ": " : "",
+		       found->message);
+}
+
+static int put_vm(struct store_db *db, const struct store_op *op, struct numbers *n,
+		  struct err **e)
+{
+	autofini(vm_record) vm = { 0 };
+	struct err *why = NULL;
+
+	vm_record_parse(op->text, strlen(op->text), DECODE_LENIENT, &vm, &why);
+	if (check_valid(why, "a record to be stored", n, e) < 0)
+		return -1;
 	if (store_db_run(db, STORE_PUT_VM, e, "tti", op->id, op->text,
 			 store_record_sum(op->text)) == 0)
 		return 0;
@@ -39,8 +65,13 @@ static int run_op(struct store_db *db, const struct store_op *op, struct numbers
 {
 	switch (op->kind) {
 	case STORE_OP_PUT:
-		return put_vm(db, op, e);
+		return put_vm(db, op, n, e);
 	case STORE_OP_DELETE:
+		/* It becomes a file name. */
+		if (!uuid_valid(op->id)) {
+			n->invalid = true;
+			return err_set(e, ERR_INTERNAL, "%s is not an id", op->id);
+		}
 		if (store_db_run(db, STORE_DELETE_VM, e, "t", op->id) < 0)
 			return -1;
 		return store_db_run(db, STORE_ADD_REMOVAL, e, "t", op->id);
@@ -59,8 +90,12 @@ static int add_event(struct store_db *db, struct event *ev, struct numbers *n,
 	ev->seq = n->last + 1;
 
 	autofree char *json = event_format(ev);
+	autofini(event) again = { 0 };
+	struct err *why = NULL;
 
-	if (store_db_run(db, STORE_ADD_EVENT, e, "it", (int64_t)ev->seq, json) < 0)
+	event_parse(json, strlen(json), DECODE_LENIENT, &again, &why);
+	if (check_valid(why, "an event to be stored", n, e) < 0 ||
+	    store_db_run(db, STORE_ADD_EVENT, e, "it", (int64_t)ev->seq, json) < 0)
 		return -1;
 	n->last = ev->seq;
 	if (!n->oldest)
@@ -104,7 +139,7 @@ static int run_batch(struct store_db *db, struct store_request *r, struct number
 	if (store_db_run(db, STORE_SAVEPOINT, e, "") < 0)
 		return -1;
 	if (run_changes(db, r->batch, n, &why) < 0) {
-		if (!own_fault(db)) {
+		if (!n->invalid && !own_fault(db)) {
 			if (e)
 				*e = steal(why);
 			return -1;
@@ -120,11 +155,11 @@ static int run_batch(struct store_db *db, struct store_request *r, struct number
 static int trim(struct store_db *db, struct numbers *n, struct err **e)
 {
 	if (n->last >= n->oldest + STORE_EVENTS_KEPT) {
-		uint64_t upto = n->last - STORE_EVENTS_KEPT;
+		uint64_t up_to = n->last - STORE_EVENTS_KEPT;
 
-		if (store_db_run(db, STORE_TRIM_EVENTS, e, "i", (int64_t)upto) < 0)
+		if (store_db_run(db, STORE_TRIM_EVENTS, e, "i", (int64_t)up_to) < 0)
 			return -1;
-		n->oldest = upto + 1;
+		n->oldest = up_to + 1;
 	}
 	if (n->audited)
 		return store_db_run(db, STORE_TRIM_AUDIT, e, "i",
@@ -135,7 +170,7 @@ static int trim(struct store_db *db, struct numbers *n, struct err **e)
 static int run_transaction(struct store_db *db, struct store_request **reqs, size_t n,
 			   char *const *removed, size_t n_removed, struct err **e)
 {
-	struct numbers numbers = { db->last_seq, db->oldest_seq, false };
+	struct numbers numbers = { .last = db->last_seq, .oldest = db->oldest_seq };
 
 	if (store_db_run(db, STORE_BEGIN, e, "") < 0)
 		return -1;
@@ -176,7 +211,8 @@ bool store_commit_group(struct store_db *db, struct store_request *first,
 	for (struct store_request *r = first; r; r = r->next)
 		n++;
 
-	autofree struct store_request **reqs = mem_array(n, sizeof(struct store_request *));
+	autofree struct store_request **reqs =
+		mem_array(n, sizeof(struct store_request *));
 
 	n = 0;
 	for (struct store_request *r = first; r; r = r->next)
@@ -184,9 +220,10 @@ bool store_commit_group(struct store_db *db, struct store_request *first,
 
 	bool ok = try_group(db, reqs, n, removed, n_removed, &e) == 0;
 
-	if (!ok && n == 1)
-		reqs[0]->e = steal(e);
-	for (size_t i = 0; !ok && n > 1 && i < n; i++) {
+	/* A log that cannot grow may start anew once it is in the file. */
+	if (!ok && e->code == ERR_NO_SPACE)
+		store_db_checkpoint(db);
+	for (size_t i = 0; !ok && i < n; i++) {
 		struct err *why = NULL;
 
 		if (try_group(db, &reqs[i], 1, NULL, 0, &why) < 0)

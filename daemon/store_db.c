@@ -29,8 +29,9 @@ static const char *const stmt_sql[] = {
 	[STORE_SAVEPOINT] = "SAVEPOINT batch",
 	[STORE_RELEASE] = "RELEASE batch",
 	[STORE_ROLLBACK_TO] = "ROLLBACK TO batch",
-	[STORE_PUT_VM] = "INSERT INTO vms(id, record, sum) VALUES(?, ?, ?) ON CONFLICT(id)"
-			 " DO UPDATE SET record = excluded.record, sum = excluded.sum",
+	[STORE_PUT_VM] =
+		"INSERT INTO vms(id, record, sum) VALUES(?, ?, ?) ON CONFLICT(id)"
+		" DO UPDATE SET record = excluded.record, sum = excluded.sum",
 	[STORE_DELETE_VM] = "DELETE FROM vms WHERE id = ?",
 	[STORE_ADD_REMOVAL] = "INSERT OR IGNORE INTO removals(id) VALUES(?)",
 	[STORE_END_REMOVAL] = "DELETE FROM removals WHERE id = ?",
@@ -57,11 +58,12 @@ static int no_space(const char *what, struct err **e)
 	return err_hint(e, "free some space there and try again; nothing was changed");
 }
 
-int store_db_err_rc(const struct store_db *db, int rc, const char *doing, struct err **e)
+int store_db_err_rc(const struct store_db *db, int rc, const char *doing,
+		    struct err **e)
 {
 	autofree char *what = mem_printf("%s %s", doing, db->path);
 	const char *why = sqlite3_errmsg(db->sql);
-	int errnum = sqlite3_system_errno(db->sql);
+	int errnum = db->errnum ? db->errnum : sqlite3_system_errno(db->sql);
 
 	switch (rc & 0xff) {
 	case SQLITE_FULL:
@@ -130,21 +132,24 @@ static int configure(struct store_db *db, enum store_db_mode mode, struct err **
 	/* Checkpoints are the writer's, when no commit waits for them. */
 	sqlite3_wal_autocheckpoint(db->sql, 0);
 
-	if (store_db_exec(db, "PRAGMA locking_mode = EXCLUSIVE;"
-			      "PRAGMA trusted_schema = ON;"
-			      "PRAGMA synchronous = FULL;"
-			      "PRAGMA temp_store = MEMORY;",
+	if (store_db_exec(db,
+			  "PRAGMA locking_mode = EXCLUSIVE;"
+			  "PRAGMA trusted_schema = ON;"
+			  "PRAGMA synchronous = FULL;"
+			  "PRAGMA temp_store = MEMORY;",
 			  e) < 0)
 		return -1;
 	if (mode != STORE_DB_USE)
 		return store_db_exec(db, "PRAGMA query_only = ON", e);
-	return store_db_exec(db, "PRAGMA journal_mode = WAL;"
-				 "PRAGMA journal_size_limit = " LOG_KEPT,
+	return store_db_exec(db,
+			     "PRAGMA journal_mode = WAL;"
+			     "PRAGMA journal_size_limit = " LOG_KEPT,
 			     e);
 }
 
 /* After each commit: how long the log is now. */
-static int log_grew(void *owner, sqlite3 *sql UNUSED, const char *name UNUSED, int pages)
+static int log_grew(void *owner, sqlite3 *sql UNUSED, const char *name UNUSED,
+		    int pages)
 {
 	struct store_db *db = owner;
 
@@ -152,7 +157,8 @@ static int log_grew(void *owner, sqlite3 *sql UNUSED, const char *name UNUSED, i
 	return SQLITE_OK;
 }
 
-struct store_db *store_db_open(const char *path, enum store_db_mode mode, struct err **e)
+struct store_db *store_db_open(const char *path, enum store_db_mode mode,
+			       struct err **e)
 {
 	bool immutable = mode == STORE_DB_IMMUTABLE;
 	int flags = immutable ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
@@ -193,9 +199,9 @@ static struct sqlite3_stmt *prepared(struct store_db *db, enum store_stmt which,
 {
 	struct sqlite3_stmt **slot = &db->stmts[which];
 
-	if (!*slot && sqlite3_prepare_v3(db->sql, stmt_sql[which], -1,
-					 SQLITE_PREPARE_PERSISTENT, slot,
-					 NULL) != SQLITE_OK)
+	if (!*slot &&
+	    sqlite3_prepare_v3(db->sql, stmt_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+			       slot, NULL) != SQLITE_OK)
 		store_db_err(db, "prepare a statement for", e);
 	return *slot;
 }
@@ -208,11 +214,11 @@ static struct sqlite3_stmt *bind_args(struct store_db *db, enum store_stmt which
 	if (!stmt)
 		return NULL;
 	for (int i = 0; types[i]; i++) {
-		int rc = types[i] == 'i'
-				 ? sqlite3_bind_int64(stmt, i + 1, va_arg(args, int64_t))
-				 : sqlite3_bind_text(stmt, i + 1,
-						     va_arg(args, const char *), -1,
-						     SQLITE_STATIC);
+		int rc = types[i] == 'i' ? sqlite3_bind_int64(stmt, i + 1,
+							      va_arg(args, int64_t))
+					 : sqlite3_bind_text(stmt, i + 1,
+							     va_arg(args, const char *),
+							     -1, SQLITE_STATIC);
 
 		if (rc != SQLITE_OK) {
 			store_db_err_rc(db, rc, "write", e);
@@ -247,10 +253,14 @@ int store_db_run(struct store_db *db, enum store_stmt which, struct err **e,
 	if (!stmt)
 		return -1;
 
+	/* SQLite keeps errno for itself when it is COMMIT that fails. */
+	errno = 0;
 	int rc = sqlite3_step(stmt);
 
+	db->errnum = errno;
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
 		store_db_err(db, "write", e);
+	db->errnum = 0;
 	sqlite3_reset(stmt);
 	/* Parameters are borrowed from the caller. */
 	sqlite3_clear_bindings(stmt);

@@ -1,20 +1,16 @@
 /*
- * daemon/store_db.h - a connection to the database, and what is in it
+ * daemon/store_db.h - a connection to the database
  */
 #ifndef VX_DAEMON_STORE_DB_H
 #define VX_DAEMON_STORE_DB_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/err.h"
-#include "daemon/store_dir.h"
-#include "schema/gen/types.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
-
-/* "vxdb" in the header of the database file. */
-#define STORE_APPLICATION_ID 0x76786462
-/* The most that a sequence number may be, by the schema. */
-#define STORE_SEQ_MAX 9007199254740991u
 
 enum store_db_mode {
 	STORE_DB_IMMUTABLE, /* read a file without log: nothing is locked or made */
@@ -44,12 +40,13 @@ enum store_stmt {
 
 /* One connection, used by one thread at a time. */
 struct store_db {
-	struct sqlite3 *sql;			       /* owned */
-	char *path;				       /* owned; for messages */
+	struct sqlite3 *sql;			      /* owned */
+	char *path;				      /* owned; for messages */
 	struct sqlite3_stmt *stmts[STORE_STMT_COUNT]; /* owned, made when first used */
 	uint64_t epoch;
 	uint64_t last_seq, oldest_seq; /* of what is committed; 0: no event */
 	int log_pages;		       /* pages in the write-ahead log */
+	int errnum;		       /* of the statement that just failed, or 0 */
 };
 
 struct store_db *store_db_open(const char *path, enum store_db_mode mode,
@@ -59,7 +56,8 @@ AUTOPTR(store_db, store_db_free);
 /* Fill *e from the last failure of the connection; -1. */
 int store_db_err(const struct store_db *db, const char *doing, struct err **e);
 /* The same for result code `rc`. */
-int store_db_err_rc(const struct store_db *db, int rc, const char *doing, struct err **e);
+int store_db_err_rc(const struct store_db *db, int rc, const char *doing,
+		    struct err **e);
 int store_db_exec(struct store_db *db, const char *sql, struct err **e);
 /*
  * Statement `which` with its parameters bound: 't' const char *, 'i' int64_t. The
@@ -76,34 +74,5 @@ int store_db_int(struct store_db *db, const char *sql, int64_t *out, struct err 
 bool store_db_in_transaction(const struct store_db *db);
 /* Move the log into the file; blocks, and may fail without harm. */
 int store_db_checkpoint(struct store_db *db);
-
-/* Tables and versions: store_schema.c */
-
-/*
- * upgraders[N] takes a database from version N to N + 1, in an open transaction;
- * the version that this vx writes is their number.
- */
-struct store_versions {
-	int (*const *upgraders)(struct store_db *db, struct err **e);
-	size_t n;
-};
-extern const struct store_versions store_versions;
-
-/* Version written in the file. */
-int store_schema_version(struct store_db *db, uint64_t *out, struct err **e);
-/* Copy the database to vx.db.before-vN, N being what it is to become. */
-int store_schema_backup(struct store_db *db, const struct store_dir *d, size_t version,
-			struct err **e);
-/* Run the upgraders from `version` on; the caller has the transaction. */
-int store_schema_upgrade(struct store_db *db, uint64_t version,
-			 const struct store_versions *v, struct err **e);
-/*
- * Make vx.db.new, synced and without log, with `vms` in it. The caller renames it
- * when all else is ready: vx.db is complete or is not there.
- */
-int store_schema_create(const struct store_dir *d, const struct database_identity *id,
-			const struct vm_record *vms, size_t n_vms, struct err **e);
-/* Stored beside a record: SQLite itself has no checksums. */
-int64_t store_record_sum(const char *json);
 
 #endif

@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -26,6 +27,8 @@
 #define FILE_MODE 0600
 #define FILE_MAX (1 << 20)
 #define SUFFIX ".json"
+#define TEMPORARY ".%s" SUFFIX ".new"
+#define CHUNK 64 /* files that are written together, each with a descriptor */
 
 void store_files_fini(struct store_files *f)
 {
@@ -66,16 +69,74 @@ void store_files_add(struct store_files *f, const char *id, char *text)
 	append(f, id, text);
 }
 
-static int bring_about(const struct store_files *f, const struct store_file *file)
+/* The new content, beside its place and on its way to the disk. A descriptor. */
+static int begin_write(const struct store_files *f, const struct store_file *file)
+{
+	autofree char *tmp = mem_printf(TEMPORARY, file->id);
+	autofree char *line = mem_printf("%s\n", file->text);
+	autofd int fd = openat(f->dirfd, tmp,
+			       O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+			       FILE_MODE);
+
+	if (fd < 0)
+		return -errno;
+	int rc = fd_write_all(fd, line, strlen(line));
+
+	if (rc < 0) {
+		unlinkat(f->dirfd, tmp, 0);
+		return rc;
+	}
+	/* Only a start: fsync() waits, and for all of a chunk together. */
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return steal_fd(&fd);
+}
+
+/* Consumes `fd`. */
+static int end_write(const struct store_files *f, const struct store_file *file, int fd)
+{
+	autofree char *tmp = mem_printf(TEMPORARY, file->id);
+	autofree char *name = mem_printf("%s" SUFFIX, file->id);
+	int rc = fsync(fd) < 0 ? -errno : 0;
+
+	close(fd);
+	if (rc == 0 && renameat(f->dirfd, tmp, f->dirfd, name) < 0)
+		rc = -errno;
+	if (rc < 0)
+		unlinkat(f->dirfd, tmp, 0);
+	return rc;
+}
+
+static int remove_file(const struct store_files *f, const struct store_file *file)
 {
 	autofree char *name = mem_printf("%s" SUFFIX, file->id);
 
-	if (!file->text)
-		return unlinkat(f->dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+	return unlinkat(f->dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
 
-	autofree char *line = mem_printf("%s\n", file->text);
+/* What fd_replace_file() does, for `n` files with the waiting done once. */
+static void bring_about(const struct store_files *f, const struct store_file *files,
+			size_t n, int *out_rc)
+{
+	bool full = false, changed = false;
 
-	return fd_replace_file(f->dirfd, name, line, strlen(line), FILE_MODE);
+	for (size_t i = 0; i < n; i++) {
+		if (!files[i].text)
+			out_rc[i] = remove_file(f, &files[i]);
+		else /* there is no use in trying the others */
+			out_rc[i] = full ? -ENOSPC : begin_write(f, &files[i]);
+		full = full || out_rc[i] == -ENOSPC || out_rc[i] == -EDQUOT;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (files[i].text && out_rc[i] >= 0)
+			out_rc[i] = end_write(f, &files[i], out_rc[i]);
+		changed = changed || out_rc[i] == 0;
+	}
+	if (!changed || fsync(f->dirfd) == 0)
+		return;
+	int why = -errno;
+
+	for (size_t i = 0; i < n; i++)
+		out_rc[i] = why;
 }
 
 /* Consumes `id`. */
@@ -111,27 +172,22 @@ static void tell(struct store_files *f, const char *id, int rc)
 
 void store_files_flush(struct store_files *f)
 {
-	size_t kept = 0, removed = f->n_removed;
-	int failed = 0;
-	bool full = false; /* then there is no use in trying the others */
+	size_t kept = 0, n;
+	int failed = 0, rc[CHUNK];
 
-	for (size_t i = 0; i < f->n_todo; i++) {
-		int rc = full && f->todo[i].text ? -ENOSPC : bring_about(f, &f->todo[i]);
-
-		if (rc == 0) {
-			finish(f, &f->todo[i]);
-			continue;
+	for (size_t at = 0; at < f->n_todo; at += n) {
+		n = MIN(f->n_todo - at, (size_t)CHUNK);
+		bring_about(f, &f->todo[at], n, rc);
+		for (size_t i = 0; i < n; i++) {
+			if (rc[i] == 0) {
+				finish(f, &f->todo[at + i]);
+				continue;
+			}
+			failed = failed ? failed : rc[i];
+			f->todo[kept++] = f->todo[at + i];
 		}
-		full = full || rc == -ENOSPC || rc == -EDQUOT;
-		failed = failed ? failed : rc;
-		f->todo[kept++] = f->todo[i];
 	}
 	f->n_todo = kept;
-
-	/* Not on disk, then it is removed once more after the next start. */
-	if (f->n_removed > removed && fsync(f->dirfd) < 0)
-		while (f->n_removed > removed)
-			free(f->removed[--f->n_removed]);
 	tell(f, kept ? f->todo[0].id : NULL, failed);
 }
 

@@ -15,7 +15,7 @@ struct store_file {
 };
 
 struct store_files {
-	int dirfd;		/* borrowed */
+	int dirfd;		 /* borrowed */
 	struct store_file *todo; /* owned */
 	size_t n_todo, room;
 	char **removed; /* owned: their removal need not be remembered any more */

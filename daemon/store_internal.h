@@ -3,7 +3,7 @@
  *
  *   store.c         the loop's side: open, close, queues
  *   store_batch.c   changes and requests, as they wait
- *   store_writer.c  the writer thread
+ *   store_writer.c  the writer thread (store_writer.h)
  *   store_commit.c  a group of batches as one transaction; reading events
  *   store_db.c      a connection: opening, statements, error codes
  *   store_schema.c  tables, versions, upgrades, making a new database
@@ -26,9 +26,9 @@ enum store_op_kind { STORE_OP_PUT, STORE_OP_DELETE, STORE_OP_AUDIT };
 
 struct store_op {
 	enum store_op_kind kind;
-	char *id;   /* owned */
-	char *name; /* owned; of a put */
-	char *text; /* owned: record as JSON; NULL for a delete */
+	char *id;	  /* owned */
+	char *name;	  /* owned; of a put */
+	char *text;	  /* owned: record as JSON; NULL for a delete */
 	uint64_t time_us; /* of audit */
 };
 
@@ -80,23 +80,6 @@ bool store_commit_group(struct store_db *db, struct store_request *first,
 			char *const *removed, size_t n_removed);
 /* Fill events, n_events or e of a read. */
 void store_commit_read(struct store_db *db, struct store_request *r);
-
-/* The thread: store_writer.c */
-
-struct store_writer; /* laid out in store_writer.c alone */
-
-/*
- * Consumes `db` and `files`. Each finished request is handed to `finished` from
- * the thread, which must be quick.
- */
-struct store_writer *store_writer_start(struct store_db *db, struct store_files *files,
-					void (*finished)(void *owner,
-							 struct store_queue *q),
-					void *owner, struct err **e) NODISCARD;
-/* Consumes `r`. */
-void store_writer_add(struct store_writer *w, struct store_request *r);
-/* Finish what waits, end the thread, close the database. */
-void store_writer_stop(struct store_writer *w);
 
 /* Opening without a thread: store.c */
 

@@ -86,7 +86,8 @@ static int check_old(struct recovery *r, struct err **e)
 		str_addf(&r->report, "%s/%s is missing\n", r->dir.path, STORE_DB);
 		return 0;
 	}
-	if (store_check_dir(&r->dir, &store_versions, &version, &s, &files, &why) == 0) {
+	if (store_check_dir(&r->dir, &store_versions, &version, &s, &files, &why) ==
+	    0) {
 		err_set(e, ERR_CONFLICT, "%s/%s is sound: there is nothing to recover",
 			r->dir.path, STORE_DB);
 		return err_hint(e, "to start anew, move the directory away");
@@ -146,8 +147,10 @@ static void read_definitions(struct recovery *r)
 		autoptr(err) why = NULL;
 
 		if (!store_files_is_definition(names[i], id))
-			err_set(&why, ERR_INVALID_PARAMS, "its name is not that of a VM");
-		else if (store_files_read(r->dir.definitions, names[i], &vm, &why) == 0) {
+			err_set(&why, ERR_INVALID_PARAMS,
+				"its name is not that of a VM");
+		else if (store_files_read(r->dir.definitions, names[i], &vm, &why) ==
+			 0) {
 			add_found(r, &vm, names[i]);
 			continue;
 		}
@@ -216,8 +219,8 @@ static bool keeps_name(const struct found *a, const struct found *b)
 static void drop(struct recovery *r, struct found *f, const struct found *winner)
 {
 	const struct vm_definition *d = &f->vm.definition;
-	autofree char *why = mem_printf("VM %s (%s): VM %s has that name", d->name, d->id,
-					winner->vm.definition.id);
+	autofree char *why = mem_printf("VM %s (%s): VM %s has that name", d->name,
+					d->id, winner->vm.definition.id);
 
 	f->dropped = true;
 	if (f->file)
@@ -261,8 +264,7 @@ static void choose_stamp(struct recovery *r)
 {
 	for (;;) {
 		store_stamp(r->stamp);
-		autofree char *name =
-			mem_printf("%s.damaged-%s", STORE_DB, r->stamp);
+		autofree char *name = mem_printf("%s.damaged-%s", STORE_DB, r->stamp);
 
 		if (!store_dir_has(&r->dir, name))
 			return;
@@ -281,7 +283,8 @@ static int put_database_aside(struct recovery *r, struct err **e)
 
 		if (!store_dir_has(&r->dir, name))
 			continue;
-		int rc = store_put_aside(r->dir.fd, STORE_DB, r->stamp, suffixes[i], &as);
+		int rc = store_put_aside(r->dir.fd, STORE_DB, r->stamp, suffixes[i],
+					 &as);
 
 		if (rc < 0)
 			return err_sys(e, rc, "rename %s/%s", r->dir.path, name);
@@ -297,7 +300,8 @@ static void put_unusable_aside(struct recovery *r)
 		autofree char *as = NULL;
 		int rc = store_put_aside(u->dirfd, u->name, r->stamp, "", &as);
 
-		str_addf(&r->report, "not usable: %s%s: %s; ", u->below, u->name, u->why);
+		str_addf(&r->report, "not usable: %s%s: %s; ", u->below, u->name,
+			 u->why);
 		if (rc < 0)
 			str_addf(&r->report, "left there (%s)\n", strerror(-rc));
 		else
@@ -314,7 +318,8 @@ static int write_definitions(struct recovery *r, const struct vm_record *vms, si
 		return -1;
 	files.dirfd = r->dir.definitions;
 	for (size_t i = 0; i < n; i++)
-		store_files_add(&files, vms[i].definition.id, vm_record_format(&vms[i]));
+		store_files_add(&files, vms[i].definition.id,
+				vm_record_format(&vms[i]));
 	store_files_flush(&files);
 	if (files.n_todo)
 		str_addf(&r->report, "%zu definition files could not be written\n",
@@ -331,13 +336,15 @@ static void report_found(struct recovery *r, size_t n)
 		if (f->dropped)
 			continue;
 		str_addf(&r->report, "recovered %s (%s) from its %s\n", d->name, d->id,
-			 !f->file	      ? "living worker"
-			 : f->live_definition ? "living worker, which knew a later revision"
-			 : f->live	      ? "definition file and its living worker"
-					      : "definition file");
+			 !f->file ? "living worker"
+			 : f->live_definition
+				 ? "living worker, which knew a later revision"
+			 : f->live ? "definition file and its living worker"
+				   : "definition file");
 	}
 	str_addf(&r->report,
-		 "%zu virtual machines recovered; the database is %s, epoch %llu, and its"
+		 "%zu virtual machines recovered; the database is %s, epoch %llu, and "
+		 "its"
 		 " events start anew\n",
 		 n, r->identity.db_id, (unsigned long long)r->identity.db_epoch);
 }
@@ -352,8 +359,7 @@ static int rebuild(struct recovery *r, struct err **e)
 		return -1;
 	put_unusable_aside(r);
 	if (store_identity_write(&r->dir, &r->identity, e) < 0 ||
-	    write_definitions(r, vms, n, e) < 0 ||
-	    store_dir_install_db(&r->dir, e) < 0)
+	    write_definitions(r, vms, n, e) < 0 || store_dir_install_db(&r->dir, e) < 0)
 		return -1;
 	report_found(r, n);
 	return 0;

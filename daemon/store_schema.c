@@ -8,6 +8,8 @@
  *
  * Not here: the shape of records (schema/store.json).
  */
+#include "daemon/store_schema.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -15,7 +17,6 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "daemon/store_db.h"
 
 #define FILE_MODE 0600
 #define ENVELOPE(what) "json_extract(record, '$.definition." what "')"
@@ -33,27 +34,36 @@ static int make_tables(struct store_db *db, struct err **e)
 		" id TEXT NOT NULL PRIMARY KEY,"
 		" record TEXT NOT NULL," /* VmRecord */
 		" sum INTEGER NOT NULL," /* store_record_sum() of it */
-		" project TEXT NOT NULL AS (" ENVELOPE("project") "),"
-		" name TEXT NOT NULL AS (" ENVELOPE("name") "),"
-		" labels TEXT NOT NULL"
-		"  AS (coalesce(" ENVELOPE("labels") ", '{}')),"
-		" revision INTEGER NOT NULL AS (" ENVELOPE("revision") "),"
-		" created_us INTEGER NOT NULL AS (" ENVELOPE("created_us") "),"
-		" updated_us INTEGER NOT NULL AS (" ENVELOPE("updated_us") "),"
-		" protect INTEGER NOT NULL AS (" ENVELOPE("protect") "),"
-		" UNIQUE(project, name)) STRICT;"
+		" project TEXT NOT NULL AS (" ENVELOPE(
+			"project") "),"
+				   " name TEXT NOT NULL AS (" ENVELOPE(
+					   "name") "),"
+						   " labels TEXT NOT NULL"
+						   "  AS (coalesce(" ENVELOPE(
+							   "labels") ", '{}')),"
+								     " revision "
+								     "INTEGER NOT NULL "
+								     "AS (" ENVELOPE(
+									     "revision") "),"
+											 " created_us INTEGER NOT NULL AS (" ENVELOPE(
+												 "created_us") "),"
+													       " updated_us INTEGER NOT NULL AS (" ENVELOPE(
+														       "updated_us") "),"
+																     " protect INTEGER NOT NULL AS (" ENVELOPE(
+																	     "protect") "),"
+																			" UNIQUE(project, name)) STRICT;"
 
-		/* Deleted VMs whose definition file may still be there. */
-		"CREATE TABLE removals(id TEXT NOT NULL PRIMARY KEY) STRICT;"
+																			/* Deleted VMs whose definition file may still be there. */
+																			"CREATE TABLE removals(id TEXT NOT NULL PRIMARY KEY) STRICT;"
 
-		"CREATE TABLE events("
-		" seq INTEGER NOT NULL PRIMARY KEY,"
-		" event TEXT NOT NULL) STRICT;"
+																			"CREATE TABLE events("
+																			" seq INTEGER NOT NULL PRIMARY KEY,"
+																			" event TEXT NOT NULL) STRICT;"
 
-		"CREATE TABLE audit("
-		" n INTEGER NOT NULL PRIMARY KEY,"
-		" time_us INTEGER NOT NULL,"
-		" record TEXT NOT NULL) STRICT;",
+																			"CREATE TABLE audit("
+																			" n INTEGER NOT NULL PRIMARY KEY,"
+																			" time_us INTEGER NOT NULL,"
+																			" record TEXT NOT NULL) STRICT;",
 		e);
 }
 

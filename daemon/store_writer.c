@@ -4,21 +4,21 @@
  * It takes all that waits at once: the more that waits, the more changes share one
  * commit. In each round
  *
- *   commit -> definition files -> commits handed back -> reads -> checkpoint
+ *   commit -> commits handed back -> definition files -> reads -> checkpoint
  *
- * so that nobody waits for a checkpoint. The database and the files belong to the
+ * so that a start waits for one fdatasync() and for nothing else. A file that a crash
+ * prevents is written when the store is opened next. The database and the files belong to the
  * thread from start to stop; the queue is all that it shares.
  *
  * Not here: transactions (store_commit.c), what the loop does (store.c).
  */
-#include <errno.h>
+#include "daemon/store_writer.h"
+
 #include <pthread.h>
 #include <signal.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/store_internal.h"
 
 #define CHECKPOINT_PAGES 1000
 
@@ -60,8 +60,8 @@ static void do_commits(struct store_writer *w, struct store_queue *commits)
 		store_files_forget_removed(f);
 	for (struct store_request *r = commits->head; r; r = r->next)
 		collect_files(f, r);
-	store_files_flush(f);
 	w->finished(w->owner, commits);
+	store_files_flush(f);
 }
 
 static void do_reads(struct store_writer *w, struct store_queue *reads)

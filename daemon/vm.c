@@ -52,7 +52,8 @@ static int compare_name(const struct managed_vm *vm, const char *project,
 }
 
 /* First place whose VM does not come before that name. */
-static size_t name_place(const struct vm_set *set, const char *project, const char *name)
+static size_t name_place(const struct vm_set *set, const char *project,
+			 const char *name)
 {
 	size_t low = 0, high = set->n;
 
@@ -86,7 +87,8 @@ struct managed_vm *vm_by_id(const struct vm_set *set, const char *id)
 {
 	size_t i = id_place(set, id);
 
-	return i < set->n && strcmp(vm_id(set->by_id[i]), id) == 0 ? set->by_id[i] : NULL;
+	return i < set->n && strcmp(vm_id(set->by_id[i]), id) == 0 ? set->by_id[i]
+								   : NULL;
 }
 
 struct managed_vm *vm_by_name(const struct vm_set *set, const char *project,
@@ -94,17 +96,17 @@ struct managed_vm *vm_by_name(const struct vm_set *set, const char *project,
 {
 	size_t i = name_place(set, project, name);
 
-	return i < set->n && compare_name(set->by_name[i], project, name) == 0 ?
-		       set->by_name[i] :
-		       NULL;
+	return i < set->n && compare_name(set->by_name[i], project, name) == 0
+		       ? set->by_name[i]
+		       : NULL;
 }
 
 size_t vm_set_behind(const struct vm_set *set, const char *project, const char *name)
 {
 	size_t i = name_place(set, project, name);
 
-	return i < set->n && compare_name(set->by_name[i], project, name) == 0 ? i + 1 :
-										 i;
+	return i < set->n && compare_name(set->by_name[i], project, name) == 0 ? i + 1
+									       : i;
 }
 
 struct managed_vm *vm_find(const struct vm_set *set, const char *project,
@@ -118,15 +120,16 @@ struct managed_vm *vm_find(const struct vm_set *set, const char *project,
 			vm = NULL;
 	}
 	if (!vm) {
-		err_set(e, ERR_NOT_FOUND, "there is no VM \"%s\" in project \"%s\"", ref,
-			project);
+		err_set(e, ERR_NOT_FOUND, "there is no VM \"%s\" in project \"%s\"",
+			ref, project);
 		err_object(e, ref);
 		err_hint(e, "vxctl list shows what is there");
 	}
 	return vm;
 }
 
-static void insert(struct managed_vm **array, size_t n, size_t at, struct managed_vm *vm)
+static void insert(struct managed_vm **array, size_t n, size_t at,
+		   struct managed_vm *vm)
 {
 	memmove(array + at + 1, array + at, (n - at) * sizeof(*array));
 	array[at] = vm;
@@ -173,8 +176,8 @@ enum vm_state vm_resting_state(const struct vm_record *rec)
 		return VM_STATE_STOPPED;
 	if (!rec->instance->end)
 		return VM_STATE_UNKNOWN;
-	return end_reason_is_orderly(rec->instance->end->reason) ? VM_STATE_STOPPED :
-								   VM_STATE_FAILED;
+	return end_reason_is_orderly(rec->instance->end->reason) ? VM_STATE_STOPPED
+								 : VM_STATE_FAILED;
 }
 
 void vm_describe(const struct managed_vm *vm, struct vm *out)

@@ -26,11 +26,11 @@ struct managed_vm {
 	bool changing;		     /* an API call's commit is under way */
 	struct instance *live;	     /* owned, NULL without a worker */
 	struct console_hub *console; /* owned, NULL when nothing was printed yet */
-	struct timer *linger;	     /* owned: an ended ephemeral VM waits for a reader */
+	struct timer *linger; /* owned: an ended ephemeral VM waits for a reader */
 };
 
 struct vm_set {
-	struct vxd *d; /* borrowed */
+	struct vxd *d;		     /* borrowed */
 	struct managed_vm **by_name; /* sorted by project and name; owns them */
 	struct managed_vm **by_id;   /* sorted by id; the same */
 	size_t n, room;
@@ -42,13 +42,14 @@ struct managed_vm *vm_set_add(struct vm_set *set, const struct vm_record *rec);
 void vm_set_remove(struct vm_set *set, struct managed_vm *vm);
 /* NULL when there is none. */
 struct managed_vm *vm_by_id(const struct vm_set *set, const char *id);
-struct managed_vm *vm_by_name(const struct vm_set *set, const char *project, const char *name);
+struct managed_vm *vm_by_name(const struct vm_set *set, const char *project,
+			      const char *name);
 /* Place in by_name of the first VM behind `name` in `project`. */
 size_t vm_set_behind(const struct vm_set *set, const char *project, const char *name);
 
 /* By name or id, in `project`. NULL and ERR_NOT_FOUND. */
-struct managed_vm *vm_find(const struct vm_set *set, const char *project, const char *ref,
-		   struct err **e);
+struct managed_vm *vm_find(const struct vm_set *set, const char *project,
+			   const char *ref, struct err **e);
 
 const char *vm_id(const struct managed_vm *vm);
 const char *vm_name(const struct managed_vm *vm);

@@ -38,7 +38,7 @@ void console_ring_write(struct console_ring *ring, const void *data, size_t len)
 
 	while (len) {
 		size_t at = head % CONSOLE_RING_SIZE;
-		size_t n = MIN(len, CONSOLE_RING_SIZE - at);
+		size_t n = MIN(MIN(len, CONSOLE_RING_STEP), CONSOLE_RING_SIZE - at);
 
 		memcpy(ring->data + at, p, n);
 		head += n;
@@ -48,10 +48,12 @@ void console_ring_write(struct console_ring *ring, const void *data, size_t len)
 	}
 }
 
-/* The oldest place that still holds its byte when `head` bytes were written. */
+/* The oldest place that still holds its byte, also while the next step is written. */
 static uint64_t oldest(uint64_t head)
 {
-	return head > CONSOLE_RING_SIZE ? head - CONSOLE_RING_SIZE : 0;
+	const uint64_t kept = CONSOLE_RING_SIZE - CONSOLE_RING_STEP;
+
+	return head > kept ? head - kept : 0;
 }
 
 size_t console_ring_read(const struct console_ring *ring, uint64_t *pos, void *out,
@@ -60,7 +62,8 @@ size_t console_ring_read(const struct console_ring *ring, uint64_t *pos, void *o
 	uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
 	uint64_t from = MAX(*pos, oldest(head));
 
-	if (from >= head) { /* nothing new, or a head that went backwards */
+	/* Nothing new, or a head that went backwards or mad. */
+	if (from >= head || head > CONSOLE_RING_HEAD_MAX) {
 		*lost = 0;
 		return 0;
 	}
@@ -72,8 +75,7 @@ size_t console_ring_read(const struct console_ring *ring, uint64_t *pos, void *o
 	memcpy(out, ring->data + at, first);
 	memcpy((uint8_t *)out + first, ring->data, n - first);
 
-	/* The writer may have come round while we copied; it fills at most one
-	 * chunk beyond `head` before moving it. */
+	/* The writer may have come round while we copied. */
 	atomic_thread_fence(memory_order_acquire);
 	uint64_t now = atomic_load_explicit(&ring->head, memory_order_relaxed);
 	size_t gone =

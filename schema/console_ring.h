@@ -17,6 +17,9 @@
 
 #define CONSOLE_RING_SIZE (256u * 1024)
 #define CONSOLE_RING_BYTES (4096u + CONSOLE_RING_SIZE) /* of the memory file */
+/* Most that is written before `head` moves, so that a reader knows what may be torn. */
+#define CONSOLE_RING_STEP 4096u
+#define CONSOLE_RING_HEAD_MAX ((1ull << 53) - 1) /* more is not believed */
 
 struct console_ring {
 	_Atomic uint64_t head;

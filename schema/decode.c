@@ -20,10 +20,10 @@ static int object_decode(const struct shape *s, const json_t *j, enum decode_mod
 static int wrong_type(struct err **e, const char *wanted, const json_t *j)
 {
 	static const char *const names[] = {
-		[JSON_OBJECT] = "an object",  [JSON_ARRAY] = "an array",
-		[JSON_STRING] = "a string",   [JSON_INTEGER] = "a whole number",
+		[JSON_OBJECT] = "an object",   [JSON_ARRAY] = "an array",
+		[JSON_STRING] = "a string",    [JSON_INTEGER] = "a whole number",
 		[JSON_REAL] = "a real number", [JSON_TRUE] = "true",
-		[JSON_FALSE] = "false",	      [JSON_NULL] = "null",
+		[JSON_FALSE] = "false",	       [JSON_NULL] = "null",
 	};
 
 	return err_set(e, ERR_INVALID_PARAMS, "must be %s, not %s", wanted,
@@ -74,10 +74,10 @@ static int uint_decode(const struct value_type *t, const json_t *j, uint64_t *ou
 		if (!json_is_integer(j))
 			return wrong_type(e, "a whole number", j);
 		if (json_integer_value(j) < 0)
-			return err_set(e, ERR_INVALID_PARAMS,
-				       "must be between %" PRIu64 " and %" PRIu64
-				       ", not %lld",
-				       t->min, t->max, (long long)json_integer_value(j));
+			return err_set(
+				e, ERR_INVALID_PARAMS,
+				"must be between %" PRIu64 " and %" PRIu64 ", not %lld",
+				t->min, t->max, (long long)json_integer_value(j));
 		v = (uint64_t)json_integer_value(j);
 	}
 	if (v < t->min || v > t->max)
@@ -156,7 +156,8 @@ static int check_count(const struct field *f, size_t n, struct err **e)
 {
 	if (n > f->count_max)
 		return err_set(e, ERR_INVALID_PARAMS,
-			       "must have at most %zu entries, not %zu", f->count_max, n);
+			       "must have at most %zu entries, not %zu", f->count_max,
+			       n);
 	return 0;
 }
 
@@ -173,8 +174,8 @@ static int array_decode(const struct field *f, const json_t *j, enum decode_mode
 	*items = n ? mem_array(n, size) : NULL;
 	*field_count(f, out) = n; /* what is not decoded yet is zero: freeing is safe */
 	for (size_t i = 0; i < n; i++)
-		if (value_decode(&f->type, json_array_get(j, i), mode, *items + i * size,
-				 e) < 0)
+		if (value_decode(&f->type, json_array_get(j, i), mode,
+				 *items + i * size, e) < 0)
 			return err_path(e, "[%zu]", i);
 	return 0;
 }
@@ -195,22 +196,22 @@ static int map_decode(const struct field *f, const json_t *j, void *out, struct 
 		return wrong_type(e, "an object", j);
 	if (check_count(f, json_object_size(j), e) < 0)
 		return -1;
-	*items = json_object_size(j) ? mem_array(json_object_size(j), sizeof(**items)) :
-				       NULL;
-	json_object_foreach((json_t *)j, key, value) {
+	if (json_object_size(j) == 0)
+		return 0;
+	*items = mem_array(json_object_size(j), sizeof(**items));
+	json_object_foreach((json_t *)j, key, value)
+	{
 		struct kv *kv = &(*items)[(*n)++];
 		const char *must = format_check(FORMAT_LABEL_KEY, key);
 
 		kv->key = mem_strdup(key);
-		if (must) {
-			err_set(e, ERR_INVALID_PARAMS, "has a key that %s", must);
-			return -1;
-		}
+		if (must)
+			return err_set(e, ERR_INVALID_PARAMS, "has a key that %s",
+				       must);
 		if (string_decode(&f->type, f->type.format, value, &kv->value, e) < 0)
 			return err_path(e, "%s", key);
 	}
-	if (*n)
-		qsort(*items, *n, sizeof(**items), by_key);
+	qsort(*items, *n, sizeof(**items), by_key);
 	return 0;
 }
 
@@ -271,7 +272,8 @@ static int refuse_unknown(const struct shape *s, const json_t *j, struct err **e
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)j, key, value) {
+	json_object_foreach((json_t *)j, key, value)
+	{
 		if (field_find(s, key))
 			continue;
 		for (size_t i = 0; i < s->n_fields; i++)
@@ -312,8 +314,8 @@ int shape_decode(const struct shape *s, const struct json_t *j, enum decode_mode
 	if (object_decode(s, j, mode, out, &bad) == 0)
 		return 0;
 	/* The sentences above speak of "it"; now it has a name. */
-	autofree char *sentence = mem_printf("%s %s", bad->path ? bad->path : s->name,
-					     bad->message);
+	autofree char *sentence =
+		mem_printf("%s %s", bad->path ? bad->path : s->name, bad->message);
 
 	free(bad->message);
 	bad->message = steal(sentence);
@@ -330,8 +332,8 @@ int shape_parse(const struct shape *s, const char *text, size_t len,
 	int rc;
 
 	if (!j)
-		return err_set(e, ERR_PARSE_ERROR, "%s is not JSON: %s (line %d)", s->name,
-			       why.text, why.line);
+		return err_set(e, ERR_PARSE_ERROR, "%s is not JSON: %s (line %d)",
+			       s->name, why.text, why.line);
 	rc = shape_decode(s, j, mode, out, e);
 	json_decref(j);
 	return rc;

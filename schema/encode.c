@@ -45,8 +45,8 @@ static json_t *value_encode(const struct value_type *t, const void *at)
 	}
 	case VALUE_UINT:
 	case VALUE_INT:
-		return t->wide ? wide_encode(t, at) :
-				 json_integer(*(const int64_t *)at);
+		return t->wide ? wide_encode(t, at)
+			       : json_integer(*(const int64_t *)at);
 	case VALUE_BOOL:
 		return json_boolean(*(const bool *)at);
 	case VALUE_ENUM:
@@ -65,8 +65,9 @@ static json_t *array_encode(const struct field *f, const void *v)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < *field_count(f, v); i++)
-		json_array_append_new(array, value_encode(&f->type,
-							  items + i * value_size(&f->type)));
+		json_array_append_new(
+			array,
+			value_encode(&f->type, items + i * value_size(&f->type)));
 	return array;
 }
 
@@ -76,7 +77,8 @@ static json_t *map_encode(const struct field *f, const void *v)
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < *field_count(f, v); i++)
-		json_object_set_new(object, items[i].key, string_encode(items[i].value));
+		json_object_set_new(object, items[i].key,
+				    string_encode(items[i].value));
 	return object;
 }
 

@@ -109,8 +109,8 @@ static void value_copy(const struct value_type *t, const void *from, void *to)
 	} else if (t->kind == VALUE_MAP) {
 		const struct kv *kv = from;
 
-		*(struct kv *)to = (struct kv){ mem_strdup(kv->key),
-						mem_strdup(kv->value) };
+		*(struct kv *)to =
+			(struct kv){ mem_strdup(kv->key), mem_strdup(kv->value) };
 	} else {
 		memcpy(to, from, value_size(t));
 	}

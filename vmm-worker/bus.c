@@ -38,9 +38,8 @@ int bus_add(struct bus *b, const struct bus_region *region, struct err **e)
 
 	if (b->n_regions == BUS_REGIONS_MAX)
 		return err_set(e, ERR_INTERNAL, "the %s bus is full", b->name);
-	if (at < b->n_regions &&
-	    (b->regions[at].start <= region->start ||
-	     b->regions[at].start - region->start < region->size))
+	if (at < b->n_regions && (b->regions[at].start <= region->start ||
+				  b->regions[at].start - region->start < region->size))
 		return err_set(e, ERR_INTERNAL,
 			       "%s address 0x%llx is claimed by two devices", b->name,
 			       (unsigned long long)region->start);

@@ -13,9 +13,9 @@
 
 struct machine;
 
-#define IRQ_PINS 24	/* of the IOAPIC; line n is GSI n */
-#define IRQ_GSI_COM1 4	/* edge */
-#define IRQ_GSI_SCI 9	/* level */
+#define IRQ_PINS 24    /* of the IOAPIC; line n is GSI n */
+#define IRQ_GSI_COM1 4 /* edge */
+#define IRQ_GSI_SCI 9  /* level */
 
 /* Where an IOAPIC pin leads: a message for the local APICs. */
 struct irq_route {

@@ -52,7 +52,7 @@ static int add_memory(struct machine *m, struct err **e)
 	struct map_range ranges[2];
 	size_t n = memory_map_ram(m->definition->memory, ranges);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && i < COUNT(names); i++)
 		if (guest_memory_add(&m->memory, names[i], MEMORY_ANON, ranges[i].start,
 				     ranges[i].size, e) < 0)
 			return -1;
@@ -220,8 +220,8 @@ static int part_of(const struct machine *m, const struct state_section *s)
 
 	if (str_eq(s->type, "machine"))
 		return 0;
-	if (str_eq(s->type, "vcpu") &&
-	    sscanf(s->name, "cpu%u%c", &index, &rest) == 1 && index < m->n_vcpus)
+	if (str_eq(s->type, "vcpu") && sscanf(s->name, "cpu%u%c", &index, &rest) == 1 &&
+	    index < m->n_vcpus)
 		return (int)(1 + index);
 	for (size_t i = 0; i < m->n_devices; i++)
 		if (str_eq(s->type, m->devices[i]->type->name) &&

@@ -58,23 +58,23 @@ struct machine {
 	struct bus ports, mmio;
 	struct device *devices[MACHINE_DEVICES_MAX]; /* owned */
 	size_t n_devices;
-	struct device *ioapic, *pm;	  /* of `devices` */
-	struct console *console;	  /* borrowed */
-	struct guest_clock clock;	  /* changed with no vCPU running */
-	uint64_t kvmclock;		  /* while held: what KVM's clock showed */
-	bool time_held;			  /* ... and whether there is such a value */
-	struct vcpu *vcpus;		  /* owned */
+	struct device *ioapic, *pm; /* of `devices` */
+	struct console *console;    /* borrowed */
+	struct guest_clock clock;   /* changed with no vCPU running */
+	uint64_t kvmclock;	    /* while held: what KVM's clock showed */
+	bool time_held;		    /* ... and whether there is such a value */
+	struct vcpu *vcpus;	    /* owned */
 	unsigned n_vcpus;
-	struct vcpu_state *pristine;	  /* owned: vCPU 0 as KVM made it */
+	struct vcpu_state *pristine; /* owned: vCPU 0 as KVM made it */
 
-	_Atomic int run;		  /* enum machine_run, changed under run_lock */
+	_Atomic int run; /* enum machine_run, changed under run_lock */
 	pthread_mutex_t run_lock;
-	pthread_cond_t run_cond;	  /* `run` changed, or running fell to 0 */
-	unsigned running;		  /* vCPU threads inside the run loop */
-	struct machine_end end;		  /* under run_lock */
-	_Atomic bool fault_on_purpose;	  /* the triple fault was meant as a reset */
-	void (*ended)(void *owner);	  /* from any thread: look at `end` */
-	void *owner;			  /* borrowed */
+	pthread_cond_t run_cond;       /* `run` changed, or running fell to 0 */
+	unsigned running;	       /* vCPU threads inside the run loop */
+	struct machine_end end;	       /* under run_lock */
+	_Atomic bool fault_on_purpose; /* the triple fault was meant as a reset */
+	void (*ended)(void *owner);    /* from any thread: look at `end` */
+	void *owner;		       /* borrowed */
 };
 
 struct machine_config {

@@ -40,21 +40,25 @@ struct state_field {
 	const char *name; /* for error messages */
 	uint16_t tag;	  /* never reused within a type */
 	enum state_kind kind;
-	size_t offset;	  /* in the object */
-	size_t size;	  /* of one element; arrays have count > 1 */
+	size_t offset; /* in the object */
+	size_t size;   /* of one element; arrays have count > 1 */
 	size_t count;
-	bool optional;	  /* a reader may not know it; absent when loading is fine */
+	bool optional; /* a reader may not know it; absent when loading is fine */
 };
 
 #define STATE_SIZE(type, member) sizeof(((type *)0)->member)
-#define STATE_FIELD(tag_, kind_, type, member)                                \
-	{ .name = #member, .tag = (tag_), .kind = (kind_),                    \
-	  .offset = offsetof(type, member), .size = STATE_SIZE(type, member), \
-	  .count = 1 }
-#define STATE_ARRAY(tag_, kind_, type, member)                                   \
-	{ .name = #member, .tag = (tag_), .kind = (kind_),                       \
-	  .offset = offsetof(type, member), .size = STATE_SIZE(type, member[0]), \
-	  .count = STATE_SIZE(type, member) / STATE_SIZE(type, member[0]) }
+#define STATE_FIELD(tag_, kind_, type, member)                                      \
+	{                                                                           \
+		.name = #member, .tag = (tag_), .kind = (kind_),                    \
+		.offset = offsetof(type, member), .size = STATE_SIZE(type, member), \
+		.count = 1                                                          \
+	}
+#define STATE_ARRAY(tag_, kind_, type, member)                                         \
+	{                                                                              \
+		.name = #member, .tag = (tag_), .kind = (kind_),                       \
+		.offset = offsetof(type, member), .size = STATE_SIZE(type, member[0]), \
+		.count = STATE_SIZE(type, member) / STATE_SIZE(type, member[0])        \
+	}
 
 struct state_table {
 	const struct state_field *fields;

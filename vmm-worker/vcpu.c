@@ -176,19 +176,21 @@ static enum exit_next exit_internal_error(struct vcpu *v)
 
 static enum exit_next exit_fail_entry(struct vcpu *v)
 {
-	machine_end(v->machine, END_REASON_CRASH, 0,
-		    "KVM could not enter vCPU %u: hardware reason 0x%llx at rip 0x%llx",
-		    v->index,
-		    (unsigned long long)v->run->fail_entry.hardware_entry_failure_reason,
-		    (unsigned long long)rip_of(v));
+	machine_end(
+		v->machine, END_REASON_CRASH, 0,
+		"KVM could not enter vCPU %u: hardware reason 0x%llx at rip 0x%llx",
+		v->index,
+		(unsigned long long)v->run->fail_entry.hardware_entry_failure_reason,
+		(unsigned long long)rip_of(v));
 	return EXIT_LEAVE;
 }
 
 static enum exit_next exit_unknown(struct vcpu *v)
 {
-	machine_end(v->machine, END_REASON_CRASH, 0,
-		    "vCPU %u left KVM for reason %u, which is unknown here, at rip 0x%llx",
-		    v->index, v->run->exit_reason, (unsigned long long)rip_of(v));
+	machine_end(
+		v->machine, END_REASON_CRASH, 0,
+		"vCPU %u left KVM for reason %u, which is unknown here, at rip 0x%llx",
+		v->index, v->run->exit_reason, (unsigned long long)rip_of(v));
 	return EXIT_LEAVE;
 }
 

@@ -39,7 +39,10 @@ struct vcpu_state {
 	struct kvm_msr_entry msrs[VCPU_MSRS_MAX];
 };
 
-#define PART(member, GET, SET) { offsetof(struct vcpu_state, member), GET, SET, #member }
+#define PART(member, GET, SET)                                         \
+	{                                                              \
+		offsetof(struct vcpu_state, member), GET, SET, #member \
+	}
 
 static const struct {
 	size_t offset;
@@ -75,7 +78,6 @@ static const struct state_field vcpu_fields[] = {
 };
 static const struct state_table vcpu_table = { vcpu_fields, COUNT(vcpu_fields), 1 };
 
-
 static void add_msr(struct vcpu_state *s, uint32_t index)
 {
 	if (index == MSR_TSC || index == MSR_TSC_DEADLINE)
@@ -96,8 +98,8 @@ static int list_msrs(const struct vcpu *v, struct vcpu_state *s)
 		{ 0x200, 0x20f }, { 0x250, 0x250 }, { 0x258, 0x259 },
 		{ 0x268, 0x26f }, { 0x2ff, 0x2ff },
 	};
-	autofree struct kvm_msr_list *list = mem_alloc(
-		sizeof(*list) + VCPU_MSRS_MAX * sizeof(list->indices[0]));
+	autofree struct kvm_msr_list *list =
+		mem_alloc(sizeof(*list) + VCPU_MSRS_MAX * sizeof(list->indices[0]));
 
 	list->nmsrs = VCPU_MSRS_MAX;
 	if (ioctl(v->machine->vm.kvm, KVM_GET_MSR_INDEX_LIST, list) < 0)
@@ -116,8 +118,7 @@ static int list_msrs(const struct vcpu *v, struct vcpu_state *s)
  */
 static int get_msrs(const struct vcpu *v, struct vcpu_state *s)
 {
-	autofree struct kvm_msrs *batch =
-		mem_alloc(sizeof(*batch) + sizeof(s->msrs));
+	autofree struct kvm_msrs *batch = mem_alloc(sizeof(*batch) + sizeof(s->msrs));
 
 	for (uint32_t done = 0; done < s->n_msrs;) {
 		int n;
@@ -154,8 +155,7 @@ static bool msr_is(const struct vcpu *v, const struct kvm_msr_entry *want)
 
 static int set_msrs(const struct vcpu *v, const struct vcpu_state *s, struct err **e)
 {
-	autofree struct kvm_msrs *batch =
-		mem_alloc(sizeof(*batch) + sizeof(s->msrs));
+	autofree struct kvm_msrs *batch = mem_alloc(sizeof(*batch) + sizeof(s->msrs));
 
 	for (uint32_t done = 0; done < s->n_msrs;) {
 		const struct kvm_msr_entry *from = s->msrs + done;
@@ -252,8 +252,8 @@ int vcpu_reset(struct vcpu *v, const struct vcpu_state *pristine, struct err **e
 	s->sregs.apic_base &= ~(uint64_t)APIC_BASE_BSP;
 	if (v->index == 0)
 		s->sregs.apic_base |= APIC_BASE_BSP;
-	s->mp.mp_state = v->index == 0 ? KVM_MP_STATE_RUNNABLE :
-					 KVM_MP_STATE_UNINITIALIZED;
+	s->mp.mp_state =
+		v->index == 0 ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_UNINITIALIZED;
 	/* The TSC goes on over a reset, as the machine's clock does. */
 	s->tsc = v->tsc;
 	s->time_held = v->time_held;

@@ -17,7 +17,6 @@
 #define MSR_TSC 0x10
 #define MSR_TSC_DEADLINE 0x6e0
 
-
 static int msr_get(const struct vcpu *v, uint32_t index, uint64_t *out)
 {
 	union {

@@ -136,8 +136,7 @@ int vm_kvm_route(const struct vm_kvm *vm, const struct irq_route routes[IRQ_PINS
 			.gsi = pin,
 			.type = KVM_IRQ_ROUTING_MSI,
 			.u.msi = { .address_lo = (uint32_t)routes[pin].address,
-				   .address_hi =
-					   (uint32_t)(routes[pin].address >> 32),
+				   .address_hi = (uint32_t)(routes[pin].address >> 32),
 				   .data = routes[pin].data },
 		};
 	}

@@ -37,7 +37,8 @@ static bool is_ring(int fd, const struct stat *st)
 /* An anonymous inode, which an eventfd is, has no file type. */
 static bool is_event(int fd, const struct stat *st)
 {
-	return (st->st_mode & S_IFMT) == 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
+	return (st->st_mode & S_IFMT) == 0 &&
+	       (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
 }
 
 static bool is_readable_file(int fd, const struct stat *st)
@@ -83,9 +84,8 @@ static int check_fds(const struct worker *w, struct err **e)
 	}
 	for (int role = 0; role < FD_ROLE_COUNT; role++)
 		if (count[role] < roles[role].min || count[role] > roles[role].max)
-			return err_set(e, ERR_INVALID_PARAMS,
-				       "%zu descriptors for %s", count[role],
-				       fd_role_name((enum fd_role)role));
+			return err_set(e, ERR_INVALID_PARAMS, "%zu descriptors for %s",
+				       count[role], fd_role_name((enum fd_role)role));
 	return 0;
 }
 
@@ -99,7 +99,8 @@ static int receive_start(struct worker *w, struct err **e)
 	if (worker_start_parse(m.data, m.len, DECODE_LENIENT, &w->start, e) < 0)
 		return err_wrap(e, "start message");
 	if (w->start.protocol != WORKER_PROTOCOL)
-		return err_set(e, ERR_UNSUPPORTED, "vxd starts with protocol %u, not %u",
+		return err_set(e, ERR_UNSUPPORTED,
+			       "vxd starts with protocol %u, not %u",
 			       (unsigned)w->start.protocol, WORKER_PROTOCOL);
 	if (w->start.n_fds != m.n_fds)
 		return err_set(e, ERR_INVALID_PARAMS,

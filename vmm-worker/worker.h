@@ -32,18 +32,18 @@ struct controller {
 
 struct worker {
 	uv_loop_t loop;
-	uv_async_t guest_ended;	 /* from vCPU threads */
-	uv_poll_t listener;	 /* of the control socket */
+	uv_async_t guest_ended; /* from vCPU threads */
+	uv_poll_t listener;	/* of the control socket */
 	struct worker_start start;
-	int fds[CHANNEL_FDS_MAX];     /* owned, as start.fds[] names them */
-	int to_vxd, to_keeper;	      /* borrowed: descriptors 3 and 4 */
-	struct console_ring *ring;    /* owned mapping */
+	int fds[CHANNEL_FDS_MAX];  /* owned, as start.fds[] names them */
+	int to_vxd, to_keeper;	   /* borrowed: descriptors 3 and 4 */
+	struct console_ring *ring; /* owned mapping */
 	struct console console;
-	struct machine *machine;      /* owned */
+	struct machine *machine; /* owned */
 	enum worker_phase phase;
-	bool quitting;		      /* vxd said quit: no restart any more */
-	struct controller *current;   /* owned: vxd */
-	struct controller *newcomer;  /* owned: connected, no hello yet */
+	bool quitting;		     /* vxd said quit: no restart any more */
+	struct controller *current;  /* owned: vxd */
+	struct controller *newcomer; /* owned: connected, no hello yet */
 };
 
 /* Run the VM that the message on `to_vxd` describes, to its end. Exit status. */

@@ -343,8 +343,8 @@ static void pause_timer(uv_timer_t *timer)
 	uv_timer_stop(timer);
 }
 
-static void greeted(void *owner, struct worker_hello_result *result, int *fds, size_t n_fds,
-		    struct err *e)
+static void greeted(void *owner, struct worker_hello_result *result, int *fds,
+		    size_t n_fds, struct err *e)
 {
 	struct run *r = owner;
 

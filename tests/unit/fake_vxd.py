@@ -183,7 +183,7 @@ class FakeVxd:
         with self.lock:
             if "fail" in vm.words:
                 self.end_vm(vm, "start-failed", detail=vm.words["fail"],
-                            last_words="vx-vmm: first\x1b[31m\nvx-vmm: second\n")
+                            last_words="vx-vmm: first?[31m\nvx-vmm: second\n")
                 return
             self.set_state(vm, "running")
             if "print" in vm.words:

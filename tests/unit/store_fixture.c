@@ -115,6 +115,10 @@ void rig_commit_ok(struct rig *r, struct store_batch *b)
 	rig_commit(r, b, &o);
 	if (o.e)
 		t_fail(__FILE__, __LINE__, "commit: %s", o.e->message);
+	/* A read is answered behind the definition files of what came before. */
+	autofini(outcome) read = { 0 };
+
+	rig_read(r, UINT64_MAX, 1, &read);
 }
 
 void rig_read(struct rig *r, uint64_t after, size_t limit, struct outcome *out)
@@ -143,9 +147,11 @@ struct vm_record test_vm(unsigned int n, const char *name, uint64_t revision)
 		"{\"definition\":{\"schema_version\":1,\"id\":\"%s\","
 		"\"project\":\"default\",\"name\":\"%s\",\"labels\":{\"a\":\"b\"},"
 		"\"revision\":%llu,\"created_us\":1700000000000000,"
-		"\"updated_us\":1700000000000001,\"protect\":false,\"machine\":\"pv-1\","
+		"\"updated_us\":1700000000000001,\"protect\":false,\"machine\":\"pv-"
+		"1\","
 		"\"uuid\":\"%s\",\"cpus\":2,\"memory\":268435456,"
-		"\"boot\":{\"kernel\":\"/boot/vmlinuz\",\"cmdline\":\"quiet \\\"x\\\"\"},"
+		"\"boot\":{\"kernel\":\"/boot/vmlinuz\",\"cmdline\":\"quiet "
+		"\\\"x\\\"\"},"
 		"\"debug_exit\":false,\"on_reboot\":\"restart\",\"ephemeral\":false},"
 		"\"desired\":\"stopped\"}",
 		id, name, (unsigned long long)revision, id);
@@ -223,7 +229,8 @@ static void look_below(const char *path, struct str *s)
 		autofree char *file = mem_printf("%s/%s", path, name);
 		struct stat st;
 
-		if (!str_eq(name, ".") && !str_eq(name, "..") && !str_eq(name, "lock")) {
+		if (!str_eq(name, ".") && !str_eq(name, "..") &&
+		    !str_eq(name, "lock")) {
 			T_EQ(lstat(file, &st), 0);
 			if (S_ISDIR(st.st_mode)) {
 				str_addf(s, "%s:\n", name);

@@ -26,9 +26,9 @@ const struct vm_record *rig_vm(const struct rig *r, const char *id);
 
 /* How a commit or a read ended. */
 struct outcome {
-	unsigned int calls;  /* of done: must be 1 */
-	unsigned int number; /* which of all was it */
-	struct err *e;	     /* owned; NULL: it went well */
+	unsigned int calls;   /* of done: must be 1 */
+	unsigned int number;  /* which of all was it */
+	struct err *e;	      /* owned; NULL: it went well */
 	struct event *events; /* owned */
 	size_t n_events;
 };
@@ -39,7 +39,7 @@ void committed(void *owner, struct event *events, size_t n, const struct err *e)
 void was_read(void *owner, const struct event *events, size_t n, const struct err *e);
 /* Commit and wait; consumes `b`. */
 void rig_commit(struct rig *r, struct store_batch *b, struct outcome *out);
-/* The same, which must succeed. */
+/* The same, which must succeed; the definition files are written, too. */
 void rig_commit_ok(struct rig *r, struct store_batch *b);
 void rig_read(struct rig *r, uint64_t after, size_t limit, struct outcome *out);
 

@@ -156,8 +156,9 @@ static void impossible_states_are_refused(void)
 
 static void each_way_to_write_cf9_resets(void)
 {
-	static const uint8_t ways[][2] = { { 0x02, 0x06 }, { 0x0a, 0x0e },
-					   { 0x00, 0x04 }, { 0x0e, 0x0e } };
+	static const uint8_t ways[][2] = {
+		{ 0x02, 0x06 }, { 0x0a, 0x0e }, { 0x00, 0x04 }, { 0x0e, 0x0e }
+	};
 
 	for (size_t i = 0; i < COUNT(ways); i++) {
 		struct fake_machine f;

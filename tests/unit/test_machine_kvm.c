@@ -163,7 +163,9 @@ GUEST(timer,
 	"	jmp 1b\n");
 /* clang-format on */
 
-#define GUEST_SIZE(name) ((size_t)(guest_##name##_end - guest_##name))
+/* As numbers: to C the two labels are different objects. */
+#define GUEST_SIZE(name) \
+	((size_t)((uintptr_t)guest_##name##_end - (uintptr_t)guest_##name))
 
 struct rig {
 	struct vm_definition definition;

@@ -231,7 +231,7 @@ static void script_half_a_note(int fd)
 static void waiting_for_a_notification_ends_in_time(void)
 {
 	struct world w;
-	uint64_t before = clock_mono_ns(), took;
+	uint64_t before, took;
 	struct pollfd p;
 
 	world_init(&w, script_half_a_note);

@@ -94,13 +94,10 @@ static void a_line_that_is_too_long_is_told_and_ends_it(void)
 static void a_line_of_the_greatest_length_is_served(void)
 {
 	struct world w;
-	autofree char *text = mem_alloc(RPC_REQUEST_MAX + 1);
-	static const char request[] = REQUEST("test.note", 1);
+	autofree char *text =
+		mem_printf("%-*s\n", RPC_REQUEST_MAX, REQUEST("test.note", 1));
 
 	world_init(&w);
-	memset(text, ' ', RPC_REQUEST_MAX);
-	memcpy(text, request, strlen(request));
-	text[RPC_REQUEST_MAX] = '\n';
 
 	autofd int fd = client(&w);
 

@@ -176,6 +176,41 @@ static void a_name_that_exists_fails_its_batch_and_not_its_neighbours(void)
 	rig_close(&r);
 }
 
+static void what_could_not_be_read_again_is_not_stored(void)
+{
+	struct rig r;
+	struct outcome o[5] = { 0 };
+	autofini(vm_record) bad = test_vm(1, "one", 1);
+	autofree char *text = mem_alloc(5001);
+	autofini(event) ev = test_event(1, memset(text, 'x', 5000));
+	struct store_batch *vm = store_batch_new(), *event = test_batch(2, "two", 1);
+	struct store_batch *gone = store_batch_new();
+
+	store_batch_delete_vm(gone, "../lock");
+	bad.definition.cpus = 100000;
+	store_batch_put_vm(vm, &bad);
+	store_batch_event(event, &ev);
+	rig_open(&r, "s");
+	store_commit(r.store, test_batch(3, "three", 1), committed, &o[0]);
+	store_commit(r.store, vm, committed, &o[1]);
+	store_commit(r.store, event, committed, &o[2]);
+	store_commit(r.store, test_batch(4, "four", 1), committed, &o[3]);
+	store_commit(r.store, gone, committed, &o[4]);
+	uv_run(&r.loop, UV_RUN_DEFAULT);
+	T_OK(!o[0].e && !o[3].e);
+	T_EQ(o[1].e->code, ERR_INTERNAL);
+	T_HAS(o[1].e->message, "cpus");
+	T_EQ(o[2].e->code, ERR_INTERNAL);
+	T_EQ(o[3].events[0].seq, 2);
+	T_EQ(o[4].e->code, ERR_INTERNAL);
+	for (size_t i = 0; i < COUNT(o); i++)
+		outcome_fini(&o[i]);
+	rig_close(&r);
+	rig_open(&r, "s");
+	T_EQ(r.content.n_vms, 2);
+	rig_close(&r);
+}
+
 static void the_same_name_in_another_project_is_another_name(void)
 {
 	struct rig r;
@@ -363,7 +398,7 @@ static void old_events_are_trimmed(void)
 
 static void closing_commits_what_waits(void)
 {
-	enum { N = 20 };
+	enum { N = 200 };
 	struct rig r;
 	struct outcome o[N] = { 0 };
 
@@ -520,6 +555,7 @@ static const struct t_case cases[] = {
 	T_CASE(what_was_committed_is_there_after_reopening),
 	T_CASE(events_are_numbered_without_gaps_in_the_order_of_commits),
 	T_CASE(a_name_that_exists_fails_its_batch_and_not_its_neighbours),
+	T_CASE(what_could_not_be_read_again_is_not_stored),
 	T_CASE(the_same_name_in_another_project_is_another_name),
 	T_CASE(definition_files_follow_the_commits),
 	T_CASE(a_definition_file_that_fails_is_tried_again_with_later_commits),

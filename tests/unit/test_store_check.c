@@ -131,7 +131,8 @@ static void a_newer_database_is_refused_by_its_log_too(void)
 	make_closed_store("s", VMS);
 	T_EQ(sqlite3_open(path, &sql), SQLITE_OK);
 	sqlite3_db_config(sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	T_EQ(sqlite3_exec(sql, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+	T_EQ(sqlite3_exec(sql, "PRAGMA user_version = 99", NULL, NULL, NULL),
+	     SQLITE_OK);
 	T_EQ(sqlite3_close(sql), SQLITE_OK);
 	T_OK(file_exists(log));
 	refused_untouched(ERR_STORE_NEWER, "has version 99");

@@ -28,20 +28,20 @@
 #define GPE0_EN 0x28
 #define PM_END 0x30
 
-#define PM1_STS_TMR 0x01	   /* byte 0 */
-#define PM1_STS_PWRBTN 0x01	   /* byte 1: bit 8 of PM1 */
-#define PM1_CNT_SCI_EN 0x01	   /* byte 0 */
-#define PM1_CNT_SLP_TYP_MASK 0x1c  /* byte 1: bits 10-12 */
-#define PM1_CNT_SLP_EN 0x20	   /* byte 1: bit 13 */
-#define SLP_TYP_S5 0x00		   /* as the DSDT's \_S5 says */
+#define PM1_STS_TMR 0x01	  /* byte 0 */
+#define PM1_STS_PWRBTN 0x01	  /* byte 1: bit 8 of PM1 */
+#define PM1_CNT_SCI_EN 0x01	  /* byte 0 */
+#define PM1_CNT_SLP_TYP_MASK 0x1c /* byte 1: bits 10-12 */
+#define PM1_CNT_SLP_EN 0x20	  /* byte 1: bit 13 */
+#define SLP_TYP_S5 0x00		  /* as the DSDT's \_S5 says */
 
 #define PM_TIMER_HZ 3579545ull
 
 struct ich9_pm {
 	struct device dev;
-	uint8_t regs[PM_END];	/* but the timer */
-	uint64_t carries;	/* of the timer that TMR_STS has shown */
-	bool sci;		/* level that the line has */
+	uint8_t regs[PM_END]; /* but the timer */
+	uint64_t carries;     /* of the timer that TMR_STS has shown */
+	bool sci;	      /* level that the line has */
 };
 
 /* clang-format off */

@@ -41,7 +41,7 @@ struct ioapic {
 	struct device dev;
 	uint8_t id;
 	uint8_t select;
-	uint32_t lines;	    /* level of each pin */
+	uint32_t lines; /* level of each pin */
 	uint64_t rte[IRQ_PINS];
 	struct irq_route routes[IRQ_PINS]; /* what KVM was last told */
 };
@@ -140,10 +140,10 @@ void ioapic_eoi(struct device *dev, uint8_t vector)
 static void write_entry(struct ioapic *io, unsigned pin, bool high, uint32_t value)
 {
 	uint64_t *rte = &io->rte[pin];
-	uint64_t new = high ? (*rte & 0xffffffffu) | (uint64_t)value << 32 :
-			      (*rte & ~0xffffffffull) | value;
+	uint64_t new = high ? (*rte & 0xffffffffu) | (uint64_t)value << 32
+			    : (*rte & ~0xffffffffull) | value;
 
-	*rte = (new & RTE_WRITABLE) | (*rte & RTE_READ_ONLY);
+	*rte = (new &RTE_WRITABLE) | (*rte & RTE_READ_ONLY);
 	/* A pin switched to edge forgets what it waits for; Linux ends an
 	 * interrupt in this way where there is no EOI register. */
 	if (!(*rte & RTE_LEVEL))
