@@ -238,10 +238,9 @@ static int run_keeper(struct vxd *d, const struct managed_vm *vm, int start, int
 	char *env[] = { NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t none, all;
+	sigset_t all;
 	int rc;
 
-	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
@@ -251,7 +250,8 @@ static int run_keeper(struct vxd *d, const struct managed_vm *vm, int start, int
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
 						POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attr, &none);
+	/* Told to end the worker before it listens, it shall hear that later. */
+	posix_spawnattr_setsigmask(&attr, &all);
 	posix_spawnattr_setsigdefault(&attr, &all);
 	rc = posix_spawn(out, d->keeper, &actions, &attr, argv, env);
 	posix_spawnattr_destroy(&attr);
