@@ -77,6 +77,8 @@ void exit_record_judge(const struct exit_evidence *ev, struct exit_record *out)
 	if (r && r->phase == WORKER_PHASE_ENDING && r->reason != END_REASON_NONE) {
 		out->reason = r->reason;
 		out->guest_status = r->status;
+		out->has_syscall = r->has_syscall;
+		out->syscall = r->syscall;
 		out->detail = mem_strdup(r->detail);
 	}
 	if (WIFEXITED(ev->status))

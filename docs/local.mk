@@ -1,1 +1,1 @@
-EXTRA_DIST += docs/architecture.md docs/protocol.md docs/decisions docs/tested.md
+EXTRA_DIST += docs/architecture.md docs/protocol.md docs/decisions docs/sealing.md docs/tested.md

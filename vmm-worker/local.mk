@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libvmm.a
 	%D%/irq.c %D%/irq.h \
 	%D%/machine.c %D%/machine.h \
 	%D%/machine_run.c \
+	%D%/seal.c %D%/seal.h %D%/seal_calls.h \
 	%D%/vcpu.c %D%/vcpu.h \
 	%D%/vcpu_boot.c \
 	%D%/vcpu_state.c \
@@ -23,6 +24,17 @@ noinst_LIBRARIES += %D%/libvmm.a
 	%D%/vm_kvm.c %D%/vm_kvm.h \
 	%D%/worker.c %D%/worker.h
 include %D%/pure.mk
+
+# The allow-lists of system calls, compiled when vx is built.
+noinst_PROGRAMS += %D%/seal_gen
+%C%_seal_gen_SOURCES = %D%/seal_gen.c
+%C%_seal_gen_LDADD = $(SECCOMP_LIBS)
+%D%/seal_filters.h: %D%/seal_gen$(EXEEXT)
+	$(AM_V_GEN)%D%/seal_gen$(EXEEXT) bpf >$@.new && mv $@.new $@
+%D%/seal_gen.$(OBJEXT): %D%/seal_calls.h
+%D%/seal.$(OBJEXT): %D%/seal_filters.h
+BUILT_SOURCES += %D%/seal_filters.h
+CLEANFILES += %D%/seal_filters.h
 
 VMM_LIBS = vmm-worker/libvmm.a rpc/librpc.a schema/libworkerapi.a \
 	schema/libschema.a base/libbase.a

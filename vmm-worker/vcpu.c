@@ -18,6 +18,7 @@
 
 #include "vmm-worker/hw/hw.h"
 #include "vmm-worker/machine.h"
+#include "vmm-worker/seal.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define STACK_SIZE (1024 * 1024)
@@ -33,6 +34,7 @@ enum exit_next {
 int vcpu_init(struct vcpu *v, struct machine *m, unsigned index, struct err **e)
 {
 	*v = (struct vcpu){ .machine = m, .index = index };
+	snprintf(v->name, sizeof(v->name), "vcpu%u", index);
 	v->fd = ioctl(m->vm.fd, KVM_CREATE_VCPU, (unsigned long)index);
 	if (v->fd < 0)
 		return err_sys(e, errno, "create vCPU %u", index);
@@ -134,8 +136,7 @@ static bool fault_on_purpose(const struct vcpu *v)
 
 static enum exit_next exit_shutdown(struct vcpu *v)
 {
-	v->machine->fault_on_purpose = fault_on_purpose(v);
-	machine_guest_end(v->machine, END_REASON_TRIPLE_FAULT, 0);
+	machine_triple_fault(v->machine, fault_on_purpose(v));
 	return EXIT_LEAVE;
 }
 
@@ -241,7 +242,11 @@ static void run_loop(struct vcpu *v)
 static void *thread_main(void *arg)
 {
 	struct vcpu *v = arg;
+	autoptr(err) e = NULL;
 
+	pthread_setname_np(pthread_self(), v->name);
+	if (seal_thread(SEAL_VCPU, v->name, &e) < 0)
+		machine_end(v->machine, END_REASON_CRASH, 0, "%s", e->message);
 	while (machine_vcpu_enter(v->machine, v)) {
 		run_loop(v);
 		machine_vcpu_leave(v->machine);

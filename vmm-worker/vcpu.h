@@ -21,6 +21,7 @@ struct machine;
 struct vcpu {
 	struct machine *machine; /* borrowed */
 	unsigned index;		 /* and APIC id */
+	char name[16];		 /* of its thread */
 	int fd;			 /* owned */
 	struct kvm_run *run;	 /* owned mapping */
 	pthread_t thread;

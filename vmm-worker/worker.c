@@ -10,10 +10,16 @@
 #include <sys/stat.h>
 
 #include "base/channel.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "schema/console_ring.h"
+#include "vmm-worker/seal.h"
+
+#define DETAIL_MAX 1024 /* bytes, of WorkerReport and worker.ended */
+/* A guest that resets itself sooner must wait: each restart is work for vxd, too. */
+#define LIFE_MIN_MS 250
 
 static bool is_kvm(int fd, const struct stat *st)
 {
@@ -150,6 +156,7 @@ static int boot(struct worker *w, struct err **e)
 			.fd = worker_fd_of(w, FD_ROLE_MODULE, i),
 			.cmdline = i < b->n_modules ? b->modules[i] : NULL,
 		};
+	w->booted = clock_mono_ns();
 	return machine_boot(w->machine, &r, e);
 }
 
@@ -161,11 +168,20 @@ static void guest_ended(void *owner)
 	uv_async_send(&w->guest_ended);
 }
 
+/* A sentence as a report may carry it. */
+static char *presentable(const char *detail)
+{
+	char *text = detail && *detail ? mem_strdup(detail) : NULL;
+
+	str_tame(text, DETAIL_MAX, "");
+	return text;
+}
+
 /* Tell keeper and vxd, and let the loop end. */
 static void finish(struct worker *w, enum end_reason reason, uint8_t status,
 		   const char *detail)
 {
-	char *text = detail && *detail ? (char *)(uintptr_t)detail : NULL;
+	autofree char *text = presentable(detail);
 	struct worker_report r = { .phase = WORKER_PHASE_ENDING,
 				   .reason = reason,
 				   .status = status,
@@ -188,8 +204,7 @@ static bool restarts(const struct worker *w, const struct machine_end *end)
 	if (w->start.vm.on_reboot != ON_REBOOT_RESTART)
 		return false;
 	return end->reason == END_REASON_GUEST_RESET ||
-	       (end->reason == END_REASON_TRIPLE_FAULT &&
-		machine_faulted_on_purpose(w->machine));
+	       (end->reason == END_REASON_TRIPLE_FAULT && end->on_purpose);
 }
 
 static void restart(struct worker *w, enum end_reason reason)
@@ -209,22 +224,46 @@ static void restart(struct worker *w, enum end_reason reason)
 	worker_set_phase(w, WORKER_PHASE_RUNNING);
 }
 
-static void handle_guest_end(uv_async_t *async)
-{
-	struct worker *w = container_of(async, struct worker, guest_ended);
+static void restart_is_due(uv_timer_t *timer);
 
+/* After a life too short for another restart: true, and the rest of it is waited for. */
+static bool wait_with_restart(struct worker *w)
+{
+	uint64_t lived = (clock_mono_ns() - w->booted) / 1000000;
+
+	if (lived >= LIFE_MIN_MS)
+		return false;
+	uv_update_time(&w->loop);
+	uv_timer_start(&w->restart, restart_is_due, LIFE_MIN_MS - lived, 0);
+	return true;
+}
+
+static void look_at_end(struct worker *w)
+{
+	if (w->phase == WORKER_PHASE_ENDING)
+		return;
 	machine_hold(w->machine);
 
 	struct machine_end end = machine_end_get(w->machine);
 
-	if (end.reason == END_REASON_NONE || w->phase == WORKER_PHASE_ENDING)
+	if (end.reason == END_REASON_NONE)
 		return;
 	if (!restarts(w, &end))
 		finish(w, end.reason, end.status, end.detail);
 	else if (w->quitting)
 		finish(w, END_REASON_KILL, 0, NULL);
-	else
+	else if (!wait_with_restart(w))
 		restart(w, end.reason);
+}
+
+static void restart_is_due(uv_timer_t *timer)
+{
+	look_at_end(container_of(timer, struct worker, restart));
+}
+
+static void handle_guest_end(uv_async_t *async)
+{
+	look_at_end(container_of(async, struct worker, guest_ended));
 }
 
 static int build(struct worker *w, struct err **e)
@@ -253,13 +292,16 @@ static int start(struct worker *w, struct err **e)
 {
 	int rc;
 
-	if (receive_start(w, e) < 0 || build(w, e) < 0 || control_listen(w, e) < 0)
+	if (receive_start(w, e) < 0 || seal_begin(w->to_keeper, e) < 0 || build(w, e) < 0 ||
+	    control_listen(w, e) < 0)
 		return -1;
 	rc = channel_send_now(w->to_vxd, "ready", strlen("ready"), NULL, 0);
 	if (rc < 0)
 		/* A vxd that went away meanwhile finds us later all the same. */
 		log_warn("tell vxd that we are ready: %s", strerror(-rc));
 	close(w->to_vxd);
+	if (seal_thread(SEAL_CONTROL, "control", e) < 0)
+		return -1;
 	return machine_go(w->machine, e);
 }
 
@@ -276,8 +318,8 @@ static void worker_fini(struct worker *w)
 	if (w->ring)
 		console_fini(&w->console);
 	console_ring_unmap(w->ring);
-	/* The links close their own handles; ours have no memory to free. */
-	uv_run(&w->loop, UV_RUN_NOWAIT);
+	/* The links close their own handles; ours have no memory to free. No event is
+	 * handled any more: what it would be for is gone. */
 	uv_walk(&w->loop, close_handle, NULL);
 	uv_run(&w->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&w->loop);
@@ -295,10 +337,12 @@ int worker_run(int to_vxd, int to_keeper)
 	memset(w.fds, 0xff, sizeof(w.fds));
 	uv_loop_init(&w.loop);
 	uv_async_init(&w.loop, &w.guest_ended, handle_guest_end);
+	uv_timer_init(&w.loop, &w.restart);
 	if (start(&w, &e) < 0) {
+		autofree char *text = presentable(e->message);
 		struct worker_report r = { .phase = WORKER_PHASE_ENDING,
 					   .reason = END_REASON_START_FAILED,
-					   .detail = e->message };
+					   .detail = text };
 
 		report(&w, &r);
 		log_err(e, "start the VM");

@@ -39,7 +39,11 @@ check_PROGRAMS += %D%/vmm_run
 %C%_vmm_run_LDADD = rpc/librpc.a schema/libworkerclient.a schema/libschema.a \
 	base/libbase.a $(JANSSON_LIBS) $(UV_LIBS) -lpthread -ldl
 
-SCRIPTS_NATIVE += %D%/test_native.py
+# inject is what test_sealed.py has a worker's threads do.
+check_PROGRAMS += %D%/inject
+%C%_inject_SOURCES = %D%/inject.c
+
+SCRIPTS_NATIVE += %D%/test_native.py %D%/test_sealed.py
 EXTRA_DIST += $(GUEST_H) %D%/guest.ld %D%/acpi.c %D%/boot_linux.S %D%/boot_linux.c \
 	%D%/boot_multiboot.S %D%/boot_multiboot.c %D%/boot_pvh.S %D%/boot_pvh.c \
 	%D%/echo.c %D%/ends.c %D%/irq.c %D%/irq_entry.S %D%/lib/print.c %D%/main.c %D%/smp.c \
