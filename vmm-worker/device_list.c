@@ -30,6 +30,7 @@ static const struct {
 	{ &device_serial16550, "com1", always },
 	{ &device_ich9_pm, "pm", always },
 	{ &device_reset_control, "reset", always },
+	{ &device_pvpanic, "pvpanic", always },
 	{ &device_debug_exit, "debug-exit", debug_exit },
 };
 static_assert(COUNT(device_list) <= MACHINE_DEVICES_MAX, "machine.h has the room");

@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libvmm.a
 	%D%/hw/hw.h \
 	%D%/hw/ich9_pm.c \
 	%D%/hw/ioapic.c \
+	%D%/hw/pvpanic.c \
 	%D%/hw/reset_control.c \
 	%D%/hw/serial16550.c \
 	%D%/irq.c %D%/irq.h \

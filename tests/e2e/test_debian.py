@@ -102,6 +102,18 @@ def the_pvh_entry_boots_the_same_kernel_and_run_passes_the_guests_status():
             raise Failure("the VM of `run` is still there")
 
 
+def a_kernel_panic_is_told_apart():
+    with Session() as vx:
+        create(vx, "panics", 1, "--on-reboot", "stop")
+        vx.ctl("start", "panics", seconds=60)
+        with Console(vx, "panics") as console:
+            ready(console)
+            console.type("echo c > /proc/sysrq-trigger")
+            vx.wait_state("panics", "failed", 60)
+        if vx.vm("panics")["end"]["reason"] != "panic":
+            raise Failure(f"it ended by {vx.vm('panics')['end']}")
+
+
 def the_kernel_has_no_complaint_about_the_machine():
     with Session() as vx:
         create(vx, "log", 1, cmdline="console=ttyS0 panic=-1 loglevel=4 vx.poweroff")
@@ -121,5 +133,6 @@ if __name__ == "__main__":
         a_debian_kernel_with_2_cpus_takes_commands_reboots_and_stops,
         a_guest_that_powers_off_is_stopped_and_says_why,
         the_pvh_entry_boots_the_same_kernel_and_run_passes_the_guests_status,
+        a_kernel_panic_is_told_apart,
         the_kernel_has_no_complaint_about_the_machine,
     ]))

@@ -19,6 +19,11 @@ FUZZ_TARGETS += %D%/fuzz_dev_ioapic
 %C%_fuzz_dev_ioapic_LDADD = $(FUZZ_DEV_LIBS)
 %C%_fuzz_dev_ioapic_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 
+FUZZ_TARGETS += %D%/fuzz_dev_pvpanic
+%C%_fuzz_dev_pvpanic_SOURCES = %D%/fuzz_dev_pvpanic.c $(FUZZ_MAIN)
+%C%_fuzz_dev_pvpanic_LDADD = $(FUZZ_DEV_LIBS)
+%C%_fuzz_dev_pvpanic_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+
 FUZZ_TARGETS += %D%/fuzz_dev_reset_control
 %C%_fuzz_dev_reset_control_SOURCES = %D%/fuzz_dev_reset_control.c $(FUZZ_MAIN)
 %C%_fuzz_dev_reset_control_LDADD = $(FUZZ_DEV_LIBS)

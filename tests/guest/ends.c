@@ -10,6 +10,8 @@
 #define SLP_EN (1u << 13) /* with SLP_TYP 0: S5 */
 #define RESET_CONTROL 0xcf9
 #define DEBUG_EXIT 0xf4
+#define PVPANIC 0x505
+#define PANICKED 1
 #define MARKER 0x76786731u
 
 static volatile uint32_t presses;
@@ -103,6 +105,8 @@ void guest_end(const char *how)
 		triple_fault();
 	else if (is(how, "exit"))
 		out8(DEBUG_EXIT, (uint8_t)number_of(n));
+	else if (is(how, "panic"))
+		out8(PVPANIC, PANICKED);
 	else if (is(how, "hlt"))
 		rest();
 	else if (is(how, "button"))

@@ -10,7 +10,8 @@
  *   test=irq      print a line by interrupts            "irq ok"
  *   end=poweroff  ACPI S5           end=reset      port 0xcf9
  *   end=triple    triple fault      end=exit:N     byte N to the debug-exit port
- *   end=hlt       halt for ever     end=spin       turn for ever
+ *   end=panic     write to pvpanic  end=spin       turn for ever
+ *   end=hlt       halt for ever
  *   end=button[:N]  wait for N presses of the power button, then power off
  *   end=echo      echo lines until "quit", then power off
  *   end=reset-once, end=triple-once

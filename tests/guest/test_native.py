@@ -232,6 +232,10 @@ def the_debug_exit_port_is_absent_unless_asked_for():
     run("guest-pvh32", "end=exit:5", want=OFF)
 
 
+def a_panic_is_reported():
+    run("guest-pvh32", "end=panic", want=("panic", 0))
+
+
 def a_guest_reboots_in_place_and_keeps_its_ram():
     for image in ("guest-bzimage", "guest-pvh64", "guest-multiboot"):
         for how in ("reset-once", "triple-once"):
@@ -241,6 +245,15 @@ def a_guest_reboots_in_place_and_keeps_its_ram():
             check(guest, "bss is not zero" not in guest.console,
                   "the second boot did not load the kernel anew")
             check(guest, guest.console.count("rsdp=missing") == 0, "ACPI is gone")
+
+
+def a_guest_that_resets_as_soon_as_it_runs_is_slowed_down():
+    with Guest("guest-pvh32", "end=reset", "--on-reboot", "restart") as guest:
+        guest.expect("\nend=reset")
+        begin = time.monotonic()
+        for _ in range(8):
+            guest.expect("\nend=reset")
+        check(guest, time.monotonic() - begin > 1.5, "eight times in no time")
 
 
 def a_halted_guest_goes_on_living():
@@ -344,6 +357,16 @@ def an_initrd_larger_than_memory_is_refused():
                     "--memory", "16")
 
 
+def a_sentence_too_long_for_a_report_is_cut_not_lost():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name).joinpath(*["x" * 200] * 8)
+        folder.mkdir(parents=True)
+        with open(folder / "module", "wb") as f:
+            f.truncate(64 << 20)
+        refused(r"module /.*xxxxx.* does not fit", IMAGES / "guest-pvh64", "--module",
+                folder / "module", "--memory", "16")
+
+
 def create(vx, name, words, *options):
     vx.ctl("create", name, "--kernel", IMAGES / "guest-pvh64", "--memory", "16M",
            "--cmdline", words, *options)
@@ -389,6 +412,13 @@ def stop_presses_the_button_and_kill_does_not_ask():
         vx.ctl("start", "deaf")
         vx.ctl("stop", "deaf", "--deadline", "1", "--then-kill")
         ended(vx, "deaf", "kill")
+        create(vx, "restless", "end=reset", "--on-reboot", "restart")
+        vx.ctl("start", "restless")
+        with Console(vx, "restless") as console:
+            console.expect("\nend=reset", SECONDS)
+            console.expect("\nend=reset", SECONDS)
+        vx.ctl("kill", "restless")
+        ended(vx, "restless", "kill")
 
 
 def the_console_keeps_its_past_and_takes_lines():
@@ -446,7 +476,9 @@ TESTS = [
     a_triple_fault_is_told_apart_from_a_reset,
     the_debug_exit_byte_is_reported,
     the_debug_exit_port_is_absent_unless_asked_for,
+    a_panic_is_reported,
     a_guest_reboots_in_place_and_keeps_its_ram,
+    a_guest_that_resets_as_soon_as_it_runs_is_slowed_down,
     a_halted_guest_goes_on_living,
     sixty_four_cpus_come_up,
     the_pm_timer_advances,
@@ -458,6 +490,7 @@ TESTS = [
     a_file_that_is_no_kernel_is_refused_with_a_sentence,
     a_protocol_that_the_kernel_lacks_is_refused,
     an_initrd_larger_than_memory_is_refused,
+    a_sentence_too_long_for_a_report_is_cut_not_lost,
     each_end_is_told_by_vxctl,
     stop_presses_the_button_and_kill_does_not_ask,
     the_console_keeps_its_past_and_takes_lines,

@@ -21,5 +21,15 @@ DefinitionBlock ("", "DSDT", 2, "VX", "PV-1", 1)
 				Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { 4 }
 			})
 		}
+
+		/* hw/pvpanic.c, by the name under which systems know it. */
+		Device (PEVT)
+		{
+			Name (_HID, "QEMU0001")
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x0505, 0x0505, 1, 1)
+			})
+		}
 	}
 }

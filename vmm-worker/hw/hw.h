@@ -15,6 +15,7 @@
 extern const struct device_type device_debug_exit;
 extern const struct device_type device_ich9_pm;
 extern const struct device_type device_ioapic;
+extern const struct device_type device_pvpanic;
 extern const struct device_type device_reset_control;
 extern const struct device_type device_serial16550;
 

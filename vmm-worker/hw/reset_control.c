@@ -5,11 +5,17 @@
  * hard reset from an INIT of the processor, bit 3 asks for a power cycle. A guest
  * writes 0x02 then 0x06, or 0x0e at once; all of them reset the whole machine,
  * as direct boot has no firmware that an INIT could enter.
+ *
+ * The register is there for bytes alone: four bytes at 0xcf8 are PCI's address
+ * register, where a guest that looks for PCI writes a bus, device and function. There
+ * is no PCI, but such a write must not reset.
  */
 #include "vmm-worker/hw/hw.h"
 #include "vmm-worker/machine.h"
 
-#define RESET_PORT 0xcf9
+#define PCI_ADDRESS_PORT 0xcf8
+#define PCI_ADDRESS_SIZE 4
+#define RESET_OFFSET 1 /* port 0xcf9 */
 #define RST_CPU 0x04
 #define RST_BITS 0x0a /* SYS_RST and FULL_RST keep what was written */
 
@@ -22,6 +28,8 @@ static uint64_t reset_read(struct device *dev, uint64_t offset, unsigned size)
 {
 	struct reset_control *r = container_of(dev, struct reset_control, dev);
 
+	if (offset != RESET_OFFSET || size != 1)
+		return UINT64_MAX;
 	pthread_mutex_lock(&dev->lock);
 
 	uint8_t value = r->value;
@@ -35,6 +43,8 @@ static void reset_write(struct device *dev, uint64_t offset, unsigned size,
 {
 	struct reset_control *r = container_of(dev, struct reset_control, dev);
 
+	if (offset != RESET_OFFSET || size != 1)
+		return;
 	pthread_mutex_lock(&dev->lock);
 
 	bool fires = (value & RST_CPU) && !(r->value & RST_CPU);
@@ -48,12 +58,12 @@ static void reset_write(struct device *dev, uint64_t offset, unsigned size,
 static const struct bus_ops reset_ops = {
 	.read = reset_read,
 	.write = reset_write,
-	.width = 1,
+	.width = PCI_ADDRESS_SIZE,
 };
 
 static int reset_attach(struct device *dev, struct err **e)
 {
-	struct bus_region r = { RESET_PORT, 1, &reset_ops, dev };
+	struct bus_region r = { PCI_ADDRESS_PORT, PCI_ADDRESS_SIZE, &reset_ops, dev };
 
 	return bus_add(&dev->machine->ports, &r, e);
 }
