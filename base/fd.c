@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "base/mem.h"
 
@@ -164,4 +165,24 @@ bool fd_is_memfd_sealed(int fd, uint64_t size)
 
 	return seals >= 0 && (seals & SEALS) == SEALS && fstat(fd, &st) == 0 &&
 	       (uint64_t)st.st_size == size;
+}
+
+/* The kernel's name for it, which no path can have. */
+bool fd_is_eventfd(int fd)
+{
+	static const char name[] = "anon_inode:[eventfd]";
+	char path[32], is[sizeof(name)];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, is, sizeof(is)) == (ssize_t)sizeof(name) - 1 &&
+	       memcmp(is, name, sizeof(name) - 1) == 0;
+}
+
+void fd_eventfd_clear(int fd)
+{
+	uint64_t n;
+	struct iovec to = { &n, sizeof(n) };
+
+	while (preadv2(fd, &to, 1, -1, RWF_NOWAIT) < 0 && errno == EINTR)
+		;
 }

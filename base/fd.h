@@ -43,5 +43,8 @@ int fd_replace_file(int dirfd, const char *name, const void *data, size_t len,
 int fd_memfd_sealed(const char *name, uint64_t size) NODISCARD;
 /* Is `fd` such a memory file of exactly `size` bytes? For descriptors from a worker. */
 bool fd_is_memfd_sealed(int fd, uint64_t size);
+bool fd_is_eventfd(int fd);
+/* Back to zero. Never waits: O_NONBLOCK could be cleared by whoever shares it. */
+void fd_eventfd_clear(int fd);
 
 #endif

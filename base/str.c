@@ -81,6 +81,33 @@ void str_fini(struct str *s)
 	*s = (struct str){ 0 };
 }
 
+static bool is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* U+0080 to U+009F, which terminals obey as well. */
+static bool is_c1_control(const char *s)
+{
+	return (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] >= 0x80 &&
+	       (unsigned char)s[1] <= 0x9f;
+}
+
+void str_tame(char *text, size_t max, const char *allowed)
+{
+	if (text && strlen(text) > max) {
+		while (max && is_continuation(text[max]))
+			max--;
+		text[max] = '\0';
+	}
+	for (char *c = text; c && *c; c++) {
+		if (((unsigned char)*c < 0x20 && !strchr(allowed, *c)) || *c == 0x7f)
+			*c = '?';
+		else if (is_c1_control(c))
+			c[0] = c[1] = '?';
+	}
+}
+
 bool str_eq(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : a == b;

@@ -31,6 +31,11 @@ void str_fini(struct str *s);
 
 AUTOFINI(str, str_fini);
 
+/* In place, for logs, terminals and records: control characters but those in `allowed`
+ * become question marks, what is beyond `max` bytes is cut off, between characters.
+ * NULL is allowed. */
+void str_tame(char *text, size_t max, const char *allowed);
+
 bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 

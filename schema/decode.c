@@ -69,7 +69,8 @@ static int uint_decode(const struct value_type *t, const json_t *j, uint64_t *ou
 
 	if (t->wide) {
 		if (!wide_value(json_string_value(j), false, &v))
-			return wrong_type(e, "a decimal number in a string", j);
+			return err_set(e, ERR_INVALID_PARAMS,
+				       "must be a decimal number in a string");
 	} else {
 		if (!json_is_integer(j))
 			return wrong_type(e, "a whole number", j);
@@ -97,7 +98,8 @@ static int int_decode(const struct value_type *t, const json_t *j, int64_t *out,
 
 	if (t->wide) {
 		if (!wide_value(json_string_value(j), true, &bits))
-			return wrong_type(e, "a decimal number in a string", j);
+			return err_set(e, ERR_INVALID_PARAMS,
+				       "must be a decimal number in a string");
 		v = (int64_t)bits;
 	} else {
 		if (!json_is_integer(j))

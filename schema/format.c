@@ -20,10 +20,18 @@ static bool is_hex(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
+/* U+0080 to U+009F, which terminals obey as they obey escape sequences. */
+static bool is_c1_control(const char *s)
+{
+	return (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] >= 0x80 &&
+	       (unsigned char)s[1] <= 0x9f;
+}
+
 static bool is_text(const char *s, const char *allowed)
 {
 	for (; *s; s++)
-		if (((unsigned char)*s < 0x20 && !strchr(allowed, *s)) || *s == 0x7f)
+		if (((unsigned char)*s < 0x20 && !strchr(allowed, *s)) || *s == 0x7f ||
+		    is_c1_control(s))
 			return false;
 	return true;
 }
@@ -48,6 +56,15 @@ static bool is_name(const char *s)
 		if (!is_alnum(*s) && !strchr("._-", *s))
 			return false;
 	return true;
+}
+
+/* In lower case, so that ids can be compared as text. */
+static bool is_uuid(const char *s)
+{
+	for (const char *c = s; *c; c++)
+		if (*c != '-' && !is_hex(*c))
+			return false;
+	return uuid_valid(s);
 }
 
 static bool is_path(const char *s)
@@ -83,7 +100,7 @@ static const struct {
 	[FORMAT_LINES] = { is_lines, "must not contain control characters" },
 	[FORMAT_NAME] = { is_name, "must be 1 to 63 letters, digits, dots, dashes and "
 				   "underscores, the first a letter or digit" },
-	[FORMAT_UUID] = { uuid_valid, "must be a UUID" },
+	[FORMAT_UUID] = { is_uuid, "must be a UUID in lower case" },
 	[FORMAT_PATH] = { is_path, "must be an absolute path" },
 	[FORMAT_LABEL_KEY] = { is_name,
 			       "must be 1 to 63 letters, digits, dots, dashes and "

@@ -12,3 +12,18 @@ UNIT_TESTS += %D%/test_store %D%/test_store_check %D%/test_store_crash %D%/test_
 %C%_test_store_crash_LDADD = %D%/libstorefixture.a $(DAEMON_TEST_LIBS)
 %C%_test_store_recover_SOURCES = %D%/test_store_recover.c
 %C%_test_store_recover_LDADD = %D%/libstorefixture.a $(DAEMON_TEST_LIBS)
+
+# the pure half: tables and judgements
+UNIT_TESTS += %D%/test_admission %D%/test_exit_record %D%/test_planner %D%/test_vm_set \
+	%D%/test_vm_state
+
+%C%_test_admission_SOURCES = %D%/test_admission.c
+%C%_test_admission_LDADD = $(DAEMON_TEST_LIBS)
+%C%_test_exit_record_SOURCES = %D%/test_exit_record.c
+%C%_test_exit_record_LDADD = $(DAEMON_TEST_LIBS)
+%C%_test_planner_SOURCES = %D%/test_planner.c
+%C%_test_planner_LDADD = $(DAEMON_TEST_LIBS)
+%C%_test_vm_set_SOURCES = %D%/test_vm_set.c
+%C%_test_vm_set_LDADD = $(DAEMON_TEST_LIBS)
+%C%_test_vm_state_SOURCES = %D%/test_vm_state.c
+%C%_test_vm_state_LDADD = $(DAEMON_TEST_LIBS)

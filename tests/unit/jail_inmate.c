@@ -26,7 +26,8 @@
 static void tell_identity(void)
 {
 	dprintf(FD_OUT, "pid=%d\nppid=%d\nuid=%u,%u\ngid=%u,%u\ngroups=%d\n", getpid(),
-		getppid(), getuid(), geteuid(), getgid(), getegid(), getgroups(0, NULL));
+		getppid(), getuid(), geteuid(), getgid(), getegid(),
+		getgroups(0, NULL));
 }
 
 static void tell_privileges(void)
@@ -57,7 +58,8 @@ static void tell_files(void)
 		closedir(root);
 	dprintf(FD_OUT, "entries=%d\ncwd=%s\n", entries,
 		getcwd(cwd, sizeof(cwd)) ? cwd : "?");
-	dprintf(FD_OUT, "mkdir=%s\n", mkdir("/x", 0700) < 0 ? strerrorname_np(errno) : "");
+	dprintf(FD_OUT, "mkdir=%s\n",
+		mkdir("/x", 0700) < 0 ? strerrorname_np(errno) : "");
 	dprintf(FD_OUT, "fds=");
 	for (int fd = 0; fd < 4096; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)

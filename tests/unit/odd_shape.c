@@ -15,14 +15,17 @@ static const struct field point_fields[] = {
 	  .at = offsetof(struct odd_point, note),
 	  .type = { .kind = VALUE_STRING, .min = 0, .max = 8 } },
 };
-const struct shape odd_point_shape = { "OddPoint", sizeof(struct odd_point), point_fields,
-				       COUNT(point_fields) };
+const struct shape odd_point_shape = { "OddPoint", sizeof(struct odd_point),
+				       point_fields, COUNT(point_fields) };
 
 static const struct field odd_fields[] = {
 	{ .name = "name",
 	  .at = offsetof(struct odd, name),
 	  .required = true,
-	  .type = { .kind = VALUE_STRING, .format = FORMAT_NAME, .min = 1, .max = 63 } },
+	  .type = { .kind = VALUE_STRING,
+		    .format = FORMAT_NAME,
+		    .min = 1,
+		    .max = 63 } },
 	{ .name = "count",
 	  .at = offsetof(struct odd, count),
 	  .has_default = true,
@@ -88,7 +91,10 @@ static const struct field odd_fields[] = {
 	  .at = offsetof(struct odd, lines),
 	  .has_default = true,
 	  .default_text = "none",
-	  .type = { .kind = VALUE_STRING, .format = FORMAT_LINES, .min = 0, .max = 20 } },
+	  .type = { .kind = VALUE_STRING,
+		    .format = FORMAT_LINES,
+		    .min = 0,
+		    .max = 20 } },
 };
 const struct shape odd_shape = { "Odd", sizeof(struct odd), odd_fields,
 				 COUNT(odd_fields) };

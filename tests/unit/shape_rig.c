@@ -34,8 +34,8 @@ static uint64_t between(uint64_t *seed, uint64_t min, uint64_t max)
 	case 1:
 		return max;
 	default:
-		return max - min == UINT64_MAX ? next(seed) :
-						 min + below(seed, max - min + 1);
+		return max - min == UINT64_MAX ? next(seed)
+					       : min + below(seed, max - min + 1);
 	}
 }
 
@@ -46,8 +46,9 @@ static void add_one_of(struct str *s, uint64_t *seed, const char *chars)
 
 static void add_text(struct str *s, uint64_t *seed, size_t len, bool lines)
 {
-	static const char *const pieces[] = { "\xc3\xa9", "\xe2\x82\xac",
-					      "\xf0\x9f\x98\x80", "\"", "\\", "/" };
+	static const char *const pieces[] = {
+		"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\"", "\\", "/"
+	};
 
 	while (s->len < len) {
 		const char *piece = pieces[below(seed, COUNT(pieces))];
@@ -158,9 +159,8 @@ static void random_items(const struct field *f, uint64_t *seed, void *v)
 	for (size_t i = 0; i < n; i++) {
 		random_value(&f->type, seed, items + i * size);
 		if (f->type.kind == VALUE_MAP) /* sorted, each once */
-			((struct kv *)(void *)items)[i].key =
-				mem_printf("k%zu.%llx", i,
-					   (unsigned long long)below(seed, 4096));
+			((struct kv *)(void *)items)[i].key = mem_printf(
+				"k%zu.%llx", i, (unsigned long long)below(seed, 4096));
 	}
 }
 

@@ -110,7 +110,8 @@ static bool same_file(int a, int b)
 static void a_message_arrives_whole_with_its_descriptors(void)
 {
 	autofini(channel_message) m = { 0 };
-	autofd int file = fd_memfd_sealed("a", 4096), other = fd_memfd_sealed("b", 4096);
+	autofd int file = fd_memfd_sealed("a", 4096),
+		   other = fd_memfd_sealed("b", 4096);
 	const int send[] = { file, other };
 	int fds[2];
 
@@ -275,7 +276,8 @@ static void what_does_not_fit_waits_in_order(void)
 	T_EQ(fd_set_nonblocking(r.peer), 0);
 	for (; sent < CHANNEL_QUEUE_MAX; sent++) {
 		le16_put(filler, (uint16_t)sent);
-		T_EQ(channel_send(r.c, filler, sizeof(filler), &file, sent % 7 == 0), 0);
+		T_EQ(channel_send(r.c, filler, sizeof(filler), &file, sent % 7 == 0),
+		     0);
 	}
 	for (;;) {
 		autofini(channel_message) m = { 0 };

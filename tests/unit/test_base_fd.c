@@ -31,7 +31,8 @@ static char *in_dir(const char *name)
 
 static void put(int dir, const char *name, const char *text)
 {
-	autofd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	autofd int fd =
+		openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	T_OK(fd >= 0);
 	T_EQ(fd_write_all(fd, text, strlen(text)), 0);
@@ -166,7 +167,9 @@ static void a_file_in_the_way_is_no_directory(void)
 
 static void a_file_is_read_whole_at_every_size(void)
 {
-	static const size_t sizes[] = { 0, 1, 4094, 4095, 4096, 4097, 8191, 8192, 100000 };
+	static const size_t sizes[] = {
+		0, 1, 4094, 4095, 4096, 4097, 8191, 8192, 100000
+	};
 	autofd int dir = dir_fd();
 
 	for (size_t i = 0; i < COUNT(sizes); i++) {

@@ -104,8 +104,9 @@ static void only_a_uuid_is_one(void)
 
 static void the_bytes_are_in_text_order(void)
 {
-	static const uint8_t want[16] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
-					  0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10 };
+	static const uint8_t want[16] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab,
+					  0xcd, 0xef, 0xfe, 0xdc, 0xba, 0x98,
+					  0x76, 0x54, 0x32, 0x10 };
 	uint8_t b[16];
 
 	T_OK(uuid_bytes("01234567-89ab-cdef-fedc-ba9876543210", b));
@@ -124,7 +125,7 @@ static void a_boot_has_one_id(void)
 	T_STR(a, b);
 }
 
-/* A process that waits until it is killed, under whatever name. */
+/* A process that waits until it is killed or this one ends, under whatever name. */
 static pid_t sleeper(const char *name)
 {
 	int fds[2];
@@ -134,6 +135,7 @@ static pid_t sleeper(const char *name)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_NAME, name);
 		if (write(fds[1], "x", 1) == 1)
 			pause();
@@ -147,16 +149,16 @@ static pid_t sleeper(const char *name)
 
 static void a_start_time_is_constant_and_grows(void)
 {
-	uint64_t mine = 0, again = 0, childs = 0;
+	uint64_t mine = 0, again = 0, later = 0;
 	pid_t pid = sleeper("plain");
 
 	T_EQ(process_start_time(getpid(), &mine), 0);
 	T_EQ(process_start_time(getpid(), &again), 0);
-	T_EQ(process_start_time(pid, &childs), 0);
+	T_EQ(process_start_time(pid, &later), 0);
 	T_OK(mine > 0);
 	T_EQ(mine, again);
-	T_OK(childs >= mine);
-	T_OK(childs - mine < 60 * (uint64_t)sysconf(_SC_CLK_TCK));
+	T_OK(later >= mine);
+	T_OK(later - mine < 60 * (uint64_t)sysconf(_SC_CLK_TCK));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }

@@ -30,14 +30,12 @@
 /* Beside this program lies the one to jail. */
 static int open_inmate(void)
 {
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
-	int fd;
+	char self[4096] = "";
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int folder = n > 0 ? (int)(strrchr(self, '/') - self) : 0;
+	autofree char *path = mem_printf("%.*s/jail_inmate", folder, self);
+	int fd = open(path, O_PATH | O_CLOEXEC);
 
-	T_OK(n > 0);
-	path[n] = '\0';
-	strcpy(strrchr(path, '/'), "/jail_inmate");
-	fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		t_fail(__FILE__, __LINE__, "there is no %s", path);
 	return fd;
@@ -109,7 +107,8 @@ static char *tale(void)
 static void it_is_process_1_and_nobody_in_particular(void)
 {
 	bool root = geteuid() == 0;
-	unsigned int uid = root ? JAIL_UID : geteuid(), gid = root ? JAIL_GID : getegid();
+	unsigned int uid = root ? JAIL_UID : geteuid(),
+		     gid = root ? JAIL_GID : getegid();
 	autofree char *text = tale();
 	autofree char *who = mem_printf("\nuid=%u,%u\ngid=%u,%u\n", uid, uid, gid, gid);
 
@@ -139,7 +138,8 @@ static void it_sees_an_empty_root_that_it_cannot_fill(void)
 
 static void it_has_its_descriptors_and_no_others(void)
 {
-	autofd int not_cloexec = open("/dev/null", O_RDONLY); /* NOLINT: to be inherited */
+	autofd int not_cloexec =
+		open("/dev/null", O_RDONLY); /* NOLINT: to be inherited */
 	autofree char *text = tale();
 
 	T_OK(not_cloexec >= 0);
@@ -203,7 +203,8 @@ static void descriptors_may_lie_in_each_others_places(void)
 	fds[1] = 0;
 	for (size_t i = 2; i < JAIL_FDS_MAX; i++)
 		fds[i] = i % 2 ? 0 : exe;
-	T_EQ(spawn(&(struct jail){ exe, argv, fds, JAIL_FDS_MAX }, &pid, &pidfd, &e), 0);
+	T_EQ(spawn(&(struct jail){ exe, argv, fds, JAIL_FDS_MAX }, &pid, &pidfd, &e),
+	     0);
 	close(out[1]);
 	close(0);
 	text = read_all(out[0]);
@@ -277,8 +278,8 @@ static void descriptors_that_are_not_open_or_too_many_are_refused(void)
 
 	expect_failure(&(struct jail){ exe, argv, closed, 1 }, ERR_INTERNAL,
 		       "place its descriptors: Bad file descriptor");
-	expect_failure(&(struct jail){ exe, argv, many, JAIL_FDS_MAX + 1 }, ERR_INTERNAL,
-		       "too many descriptors");
+	expect_failure(&(struct jail){ exe, argv, many, JAIL_FDS_MAX + 1 },
+		       ERR_INTERNAL, "too many descriptors");
 }
 
 static void who_does_not_care_for_the_reason_passes_null(void)

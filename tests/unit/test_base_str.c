@@ -139,9 +139,10 @@ static void a_span_is_cut_only_inside(void)
 static void no_sum_wraps_around_a_span(void)
 {
 	static const uint8_t bytes[10] = { 0 };
-	static const uint64_t far[] = { UINT64_MAX, UINT64_MAX - 4, UINT64_MAX - 9,
-					(uint64_t)INT64_MAX, (uint64_t)INT64_MAX + 1,
-					(uint64_t)UINT32_MAX + 1 };
+	static const uint64_t far[] = {
+		UINT64_MAX,	     UINT64_MAX - 4,	      UINT64_MAX - 9,
+		(uint64_t)INT64_MAX, (uint64_t)INT64_MAX + 1, (uint64_t)UINT32_MAX + 1
+	};
 	const struct span s = { bytes, sizeof(bytes) }, none = { NULL, 0 };
 	struct span out = { NULL, 77 };
 
@@ -270,6 +271,29 @@ static void ownership_leaves_by_stealing(void)
 	T_EQ(fd, -1);
 }
 
+static void tame(const char *in, size_t max, const char *allowed, const char *out)
+{
+	autofree char *text = mem_strdup(in);
+
+	str_tame(text, max, allowed);
+	T_STR(text, out);
+}
+
+static void what_a_stranger_says_is_tamed_before_it_is_shown(void)
+{
+	tame("", 10, "", "");
+	tame("plain \xc3\xa9", 10, "", "plain \xc3\xa9");
+	tame("a\x1b[2Jb\nc\x7f", 100, "", "a?[2Jb?c?");
+	tame("a\nb\tc\rd", 100, "\n\t", "a\nb\tc?d");
+	tame("\xc2\x9b[2J \xc2\xa0", 100, "", "??[2J \xc2\xa0");
+	tame("abcdef", 6, "", "abcdef");
+	tame("abcdef", 5, "", "abcde");
+	tame("ab\xe2\x82\xac", 4, "", "ab");
+	tame("ab\xe2\x82\xac", 5, "", "ab\xe2\x82\xac");
+	tame("\x80\x80\x80", 2, "", "");
+	str_tame(NULL, 3, "");
+}
+
 int main(void)
 {
 	static const struct t_case cases[] = {
@@ -290,6 +314,7 @@ int main(void)
 		T_CASE(growing_keeps_what_was_there),
 		T_CASE(copies_are_copies),
 		T_CASE(ownership_leaves_by_stealing),
+		T_CASE(what_a_stranger_says_is_tamed_before_it_is_shown),
 	};
 
 	return T_RUN(cases);

@@ -184,8 +184,13 @@ static void probing_for_pci_does_not_reset(void)
 	fake_machine_init(&f);
 	fake_machine_add(&f, &device_reset_control, "reset");
 	fake_out(&f, 0xcfb, 1, 0x01);
-	fake_out(&f, 0xcf8, 4, 0x80000000);
+	/* Every function of every device: its number lies where 0xcf9 is. */
+	for (uint32_t function = 0; function < 256; function++)
+		fake_out(&f, 0xcf8, 4, 0x80000000 | function << 8);
 	T_EQ(f.n_ends, 0);
+	T_NE(fake_in(&f, 0xcf8, 4), 0x80000000 | 255 << 8); /* no such register */
+	fake_out(&f, 0xcf9, 1, 0x06);
+	T_EQ(f.n_ends, 1);
 	fake_machine_fini(&f);
 }
 

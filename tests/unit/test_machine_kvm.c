@@ -144,6 +144,89 @@ GUEST(reset,
 	"1:	hlt\n"
 	"	jmp 1b\n");
 
+/* Leave traces wherever a reset must remove them, on both processors. */
+#define WRMSR(msr, value)                   \
+	"	mov $" #msr ", %ecx\n"     \
+	"	mov $" #value ", %eax\n"   \
+	"	xor %edx, %edx\n"	    \
+	"	wrmsr\n"
+#define TRACES                              \
+	WRMSR(0x277, 0x00010406) /* PAT */  \
+	WRMSR(0x200, 0x00100006) /* MTRR */ \
+	WRMSR(0x2ff, 0x00000c06)	    \
+	WRMSR(0x174, 0x12)		    \
+	"	mov $0x1234, %eax\n"	    \
+	"	mov %eax, %dr0\n"	    \
+	"	mov %cr4, %eax\n"	    \
+	"	or $0x600, %eax\n"	    \
+	"	mov %eax, %cr4\n"	    \
+	"	fninit\n"
+GUEST(traces,
+	"	mov $CODE + (traces_other - guest_traces), %esi\n"
+	"	mov $0x8000, %edi\n"
+	"	mov $traces_end - traces_other, %ecx\n"
+	"	rep movsb\n"
+	"	movl $0x1ff, 0xfee000f0\n"
+	"	movl $0xc4500, 0xfee00300\n" /* INIT to all others */
+	"	movl $0xc4608, 0xfee00300\n" /* SIPI to 0x8000 */
+	"1:	pause\n"
+	"	cmpl $0, 0x600\n"
+	"	je 1b\n"
+	TRACES
+	WRMSR(0x4b564d01, 0x3001) /* kvmclock */
+	"	movl $0x9000, 0xfee00080\n"
+	"	movl $0x40055, 0xfee00320\n" /* the timer, by a deadline */
+	WRMSR(0x6e0, 0x7fffffff)
+	WRMSR(0x1b, 0xfee00d00) /* x2APIC */
+	WRMSR(0x80b, 0)		/* which takes its EOI so */
+	"	mov $0x06, %al\n"
+	"	mov $0xcf9, %dx\n"
+	"	out %al, %dx\n"
+	"2:	hlt\n"
+	"	jmp 2b\n"
+	"traces_other:\n"
+	"	.code16\n"
+	TRACES
+	"	lock incl 0x600\n"
+	"3:	cli\n"
+	"	hlt\n"
+	"	jmp 3b\n"
+	"traces_end:\n");
+
+/* All processors at every device at once; never the bits that end the guest. */
+GUEST(turmoil,
+	"	mov $CODE + (turmoil_other - guest_turmoil), %esi\n"
+	"	mov $0x8000, %edi\n"
+	"	mov $turmoil_end - turmoil_other, %ecx\n"
+	"	rep movsb\n"
+	"	movl $0x1ff, 0xfee000f0\n"
+	"	movl $0xc4500, 0xfee00300\n" /* INIT to all others */
+	"	movl $0xc4608, 0xfee00300\n" /* SIPI to 0x8000 */
+	"1:	movl $0x22, 0xfec00000\n"    /* pin 9: masked and not, level and edge */
+	"	movl $0x8049, 0xfec00010\n"
+	"	movl $0x49, 0xfec00040\n"
+	"	movl $0x18049, 0xfec00010\n"
+	"	movl $0x18, 0xfec00000\n" /* pin 4 */
+	"	xorl $0x10000, 0xfec00010\n"
+	"	mov $0x602, %dx\n"
+	"	mov $0x100, %ax\n"
+	"	out %ax, %dx\n"
+	"	mov $0x600, %dx\n"
+	"	out %ax, %dx\n"
+	"	in %dx, %eax\n"
+	"	jmp 1b\n"
+	"turmoil_other:\n"
+	"	.code16\n"
+	"2:	mov $0x3f8, %dx\n"
+	"3:	in %dx, %al\n"
+	"	rol $1, %al\n"
+	"	out %al, %dx\n"
+	"	inc %dx\n"
+	"	cmp $0x400, %dx\n"
+	"	jne 3b\n"
+	"	jmp 2b\n"
+	"turmoil_end:\n");
+
 GUEST(poweroff,
 	"	mov $0x604, %dx\n"
 	"	mov $0x2000, %ax\n"
@@ -308,13 +391,33 @@ static void s5_ends_as_poweroff(void)
 
 static void a_deliberate_triple_fault_is_told_apart(void)
 {
+	struct machine_end end;
 	struct rig r;
 
 	rig_init(&r, 1);
 	LOAD(&r, fault_on_purpose);
 	go(&r);
-	T_EQ(wait_end(&r).reason, END_REASON_TRIPLE_FAULT);
-	T_OK(machine_faulted_on_purpose(r.m));
+	end = wait_end(&r);
+	T_EQ(end.reason, END_REASON_TRIPLE_FAULT);
+	T_OK(end.on_purpose);
+	rig_fini(&r);
+}
+
+/* What the others do while the machine is being held does not count. */
+static void the_first_triple_fault_says_whether_it_was_meant(void)
+{
+	struct err *e = NULL;
+	struct rig r;
+
+	rig_init(&r, 1);
+	for (int meant = 0; meant < 2; meant++) {
+		machine_triple_fault(r.m, meant);
+		machine_triple_fault(r.m, !meant);
+		T_EQ(machine_end_get(r.m).reason, END_REASON_TRIPLE_FAULT);
+		T_EQ(machine_end_get(r.m).on_purpose, meant);
+		machine_reset(r.m, &e);
+		check(e, "machine_reset");
+	}
 	rig_fini(&r);
 }
 
@@ -333,6 +436,93 @@ static void a_machine_that_was_reset_runs_again(void)
 		check(e, "machine_reset");
 		T_EQ(machine_end_get(r.m).reason, END_REASON_NONE);
 	}
+	rig_fini(&r);
+}
+
+/* The sections of a machine's vCPUs. */
+static void save(struct rig *r, struct str *stream)
+{
+	struct err *e = NULL;
+
+	machine_save(r->m, stream, &e);
+	check(e, "machine_save");
+}
+
+static struct state_reader read_states(const struct str *stream)
+{
+	struct state_reader reader;
+
+	T_EQ(state_reader_init(&reader, (struct span){ (uint8_t *)stream->data,
+						       stream->len }, NULL), 0);
+	return reader;
+}
+
+/* Fields of a vCPU that go on over a reset: TSC, its deadline, whether they are held. */
+static bool outlives_reset(uint16_t tag)
+{
+	return tag >= 9 && tag <= 11;
+}
+
+static void same_fields(const struct state_section *a, const struct state_section *b)
+{
+	T_EQ(a->body.len, b->body.len);
+	for (size_t at = 0, len; at < a->body.len; at += 8 + len) {
+		uint16_t tag = le16_get(a->body.data + at);
+
+		len = le32_get(a->body.data + at + 4);
+		if (!outlives_reset(tag) &&
+		    memcmp(a->body.data + at, b->body.data + at, 8 + len) != 0)
+			t_fail(__FILE__, __LINE__, "field %u of %s differs", tag,
+			       a->name);
+	}
+}
+
+static void a_reset_leaves_nothing_of_what_the_guest_did_to_its_processors(void)
+{
+	autofini(str) before = { 0 };
+	autofini(str) after = { 0 };
+	struct state_reader was, is;
+	struct state_section a, b;
+	struct err *e = NULL;
+	struct rig r;
+
+	rig_init(&r, 2);
+	save(&r, &before);
+	LOAD(&r, traces);
+	go(&r);
+	T_EQ(wait_end(&r).reason, END_REASON_GUEST_RESET);
+	machine_reset(r.m, &e);
+	check(e, "machine_reset");
+	save(&r, &after);
+	was = read_states(&before);
+	is = read_states(&after);
+	while (state_next(&was, &a, NULL) > 0 && state_next(&is, &b, NULL) > 0)
+		if (strcmp(a.type, "vcpu") == 0)
+			same_fields(&a, &b);
+	rig_fini(&r);
+}
+
+/* Field 13 of a vCPU is its MSRs: index, nothing, value. */
+static void msrs_of_hyperv_are_not_in_the_state(void)
+{
+	autofini(str) stream = { 0 };
+	struct state_reader reader;
+	struct state_section s;
+	struct rig r;
+
+	rig_init(&r, 1);
+	save(&r, &stream);
+	reader = read_states(&stream);
+	while (state_next(&reader, &s, NULL) > 0)
+		for (size_t at = 0, len; at < s.body.len; at += 8 + len) {
+			const uint8_t *field = s.body.data + at;
+
+			len = le32_get(field + 4);
+			if (strcmp(s.type, "vcpu") != 0 || le16_get(field) != 13)
+				continue;
+			for (size_t i = 0; i < len; i += 16)
+				T_NE(le32_get(field + 8 + i) >> 16, 0x4000);
+		}
 	rig_fini(&r);
 }
 
@@ -411,6 +601,34 @@ static void nothing_runs_in_a_pause(void)
 static uint32_t timer_at(const struct rig *r, uint64_t at)
 {
 	return le32_get(r->console.ring->data + at % CONSOLE_RING_SIZE);
+}
+
+static void many_processors_and_the_control_thread_get_on(void)
+{
+	struct rig r;
+	struct timespec nap = { 0, 2000000 };
+	uint64_t count;
+
+	rig_init(&r, 4);
+	LOAD(&r, turmoil);
+	for (int i = 0; i < 50; i++) {
+		autofini(str) stream = { 0 };
+
+		go(&r);
+		for (int n = 0; n < 5; n++) {
+			ich9_pm_power_button(r.m->pm);
+			if (console_input(&r.console, "some input", 10) < 0)
+				T_OK(r.console.input_len > 0); /* it is full */
+			nanosleep(&nap, NULL);
+		}
+		machine_hold(r.m);
+		count = written(&r);
+		save(&r, &stream);
+		T_EQ(written(&r), count);
+		T_EQ(machine_end_get(r.m).reason, END_REASON_NONE);
+	}
+	T_OK(count > 0);
+	rig_fini(&r);
 }
 
 static void guest_time_rests_in_a_pause(void)
@@ -530,11 +748,15 @@ int main(void)
 		T_CASE(a_string_instruction_reaches_the_console),
 		T_CASE(s5_ends_as_poweroff),
 		T_CASE(a_deliberate_triple_fault_is_told_apart),
+		T_CASE(the_first_triple_fault_says_whether_it_was_meant),
 		T_CASE(a_machine_that_was_reset_runs_again),
+		T_CASE(a_reset_leaves_nothing_of_what_the_guest_did_to_its_processors),
+		T_CASE(msrs_of_hyperv_are_not_in_the_state),
 		T_CASE(other_processors_start_and_start_again_after_a_reset),
 		T_CASE(sixty_four_processors_start),
 		T_CASE(a_level_interrupt_comes_again_after_its_end),
 		T_CASE(nothing_runs_in_a_pause),
+		T_CASE(many_processors_and_the_control_thread_get_on),
 		T_CASE(guest_time_rests_in_a_pause),
 		T_CASE(a_saved_guest_goes_on_where_it_was),
 		T_CASE(a_saved_interrupt_controller_still_delivers),

@@ -166,7 +166,7 @@ class Reader:
         node = self.raw[name]
         t = self.type(name, node, PROPERTY_KEYS - {"default", "required", "cli"}, name)
         t.name = t.ref = name
-        t.doc = self.documented(name, node)
+        t.doc = self.documented(name, node) if isinstance(node, dict) else ""
         self.under_way.pop()
         if t.kind == "array":
             self.problems.add(name, "an array cannot be a named type")
@@ -275,6 +275,9 @@ class Reader:
             place = f"{where}.{name}"
             if not FIELD_NAME.fullmatch(name):
                 self.problems.add(place, "a property is lower_case")
+            if not isinstance(node, dict):
+                self.problems.add(place, "must be an object")
+                continue
             node = dict(node)
             flag = node.pop("required", False)
             if not isinstance(flag, bool):
@@ -394,6 +397,10 @@ def load(directory):
                                           object_pairs_hook=no_duplicates)
         except ValueError as bad:
             problems.add(path.name, str(bad))
+            continue
+        if not isinstance(files[path.name], dict):
+            problems.add(path.name, "must be an object")
+            del files[path.name]
     for name, node in files.items():
         reader.keys(name, node, {"api", "errors", "types", "methods", "notifications"})
         if "errors" in node:
@@ -404,4 +411,7 @@ def load(directory):
     for node in files.values():
         if "api" in node:
             reader.read_api(node)
+    for name in ("api", "worker"):
+        if name not in schema.apis:
+            problems.add(directory, f'there is no API "{name}"')
     return schema, problems
