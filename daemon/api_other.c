@@ -26,6 +26,17 @@ int api_system_version(struct call *call, const struct system_version_params *p,
 	return 0;
 }
 
+/* Nothing was printed, or by an instance that an earlier vxd has seen to its end. */
+static struct console_hub *empty_console(struct vxd *d, struct managed_vm *vm,
+					 struct err **e)
+{
+	struct console_hub *h = console_hub_new(d, vm, -1, -1, e);
+
+	if (h && vm->rec.instance)
+		console_hub_end(h, vm->rec.instance->end);
+	return h;
+}
+
 int api_console_attach(struct call *call, const struct console_attach_params *p,
 		       struct console_attach_result *out, struct err **e)
 {
@@ -42,10 +53,11 @@ int api_console_attach(struct call *call, const struct console_attach_params *p,
 		return err_hint(e, "try again");
 	}
 	if (!vm->console)
-		vm->console = console_hub_new(d, vm, -1, -1, e);
-	if (!vm->console)
+		vm->console = empty_console(d, vm, e);
+	if (!vm->console ||
+	    console_hub_attach(vm->console, client_of(d, call_conn(call)), p->history,
+			       e) < 0)
 		return -1;
-	console_hub_attach(vm->console, client_of(d, call_conn(call)), p->history);
 	out->id = mem_strdup(vm_id(vm));
 	return 0;
 }

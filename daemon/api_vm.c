@@ -165,7 +165,7 @@ static int answer_again(const struct managed_vm *vm, const char *hash,
 		err_object(e, vm_name(vm));
 		return err_hint(e, "take a new key for a new VM");
 	}
-	if (wish_allowed(vm, e) < 0)
+	if (change_allowed(vm, e) < 0)
 		return -1;
 	vm_describe(vm, &out->vm);
 	return 0;
@@ -326,7 +326,7 @@ int api_vm_stop(struct call *call, const struct vm_stop_params *p,
 	const struct cause why = asked_by(call);
 	enum vm_state next;
 
-	if (!vm || wish_allowed(vm, e) < 0)
+	if (!vm || change_allowed(vm, e) < 0)
 		return -1;
 	if (!vm->live || !vm_state_after(vm->state, VM_INPUT_STOP, &next)) {
 		refuse_state(vm, "stopped", e);
@@ -348,7 +348,7 @@ int api_vm_kill(struct call *call, const struct vm_kill_params *p,
 	const struct cause why = asked_by(call);
 	enum vm_state next;
 
-	if (!vm || wish_allowed(vm, e) < 0)
+	if (!vm || change_allowed(vm, e) < 0)
 		return -1;
 	if (!vm->live || !vm_state_after(vm->state, VM_INPUT_KILL, &next))
 		return refuse_state(vm, "killed", e);

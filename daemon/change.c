@@ -7,10 +7,13 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "daemon/events.h"
 #include "daemon/spawn.h"
 
 #define RETRY_MS 1000
+#define RETRY_FACTS 256 /* in one commit */
+#define DETAIL_MAX 1024 /* bytes, as the schema has it */
 
 struct event event_about(const struct managed_vm *vm, enum event_type type,
 			 const struct cause *why)
@@ -37,9 +40,12 @@ struct event event_about(const struct managed_vm *vm, enum event_type type,
 /* A fact whose commit is under way, or has failed. */
 struct unrecorded {
 	struct vxd *d;
+	uint64_t serial;
 	char *id;	   /* owned */
 	struct event ev;   /* owned */
 	struct call *call; /* NULL once it was answered */
+	uint64_t ended;	   /* number of the instance whose end it is, or 0 */
+	bool trying;	   /* it waits in the list, and is being committed again */
 	TAILQ_ENTRY(unrecorded) entry;
 };
 
@@ -49,8 +55,6 @@ static void unrecorded_free(struct unrecorded *u)
 	event_fini(&u->ev);
 	free(u);
 }
-
-static void fact_commit(struct unrecorded *u);
 
 static void answer(struct unrecorded *u, const struct err *e)
 {
@@ -65,64 +69,166 @@ static void answer(struct unrecorded *u, const struct err *e)
 	u->call = NULL;
 }
 
+/* Consumes `u`. */
+static void recorded(struct unrecorded *u)
+{
+	answer(u, NULL);
+	/* Not before: its keeper's record is all that tells of the end. */
+	if (u->ended)
+		instance_dir_remove(u->d, u->id, u->ended);
+	unrecorded_free(u);
+}
+
+static void wait_in_order(struct unrecorded *u)
+{
+	struct unrecorded *before;
+
+	TAILQ_FOREACH_REVERSE(before, &u->d->unrecorded, unrecorded_list, entry)
+		if (before->serial < u->serial)
+			break;
+	if (before)
+		TAILQ_INSERT_AFTER(&u->d->unrecorded, before, u, entry);
+	else
+		TAILQ_INSERT_HEAD(&u->d->unrecorded, u, entry);
+}
+
+static void add_to(struct store_batch *batch, const struct unrecorded *u)
+{
+	const struct managed_vm *vm = vm_by_id(&u->d->vms, u->id);
+
+	if (vm)
+		store_batch_put_vm(batch, &vm->rec);
+	store_batch_event(batch, &u->ev);
+}
+
 static void fact_committed(void *owner, struct event *events, size_t n,
 			   const struct err *e)
 {
 	struct unrecorded *u = owner;
 	struct vxd *d = u->d;
 
-	answer(u, e);
 	if (!e) {
 		events_publish(d, events, n);
-		unrecorded_free(u);
+		recorded(u);
 		return;
 	}
+	answer(u, e);
 	if (TAILQ_EMPTY(&d->unrecorded)) {
 		log_err(e, "record what happened to VM %s; trying again", u->ev.name);
 		timer_set(d->retry, RETRY_MS);
 	}
-	TAILQ_INSERT_TAIL(&d->unrecorded, u, entry);
+	wait_in_order(u);
 }
 
 static void fact_commit(struct unrecorded *u)
 {
 	struct store_batch *batch = store_batch_new();
-	const struct managed_vm *vm = vm_by_id(&u->d->vms, u->id);
 
-	if (vm)
-		store_batch_put_vm(batch, &vm->rec);
-	store_batch_event(batch, &u->ev);
+	add_to(batch, u);
 	store_commit(u->d->store, batch, fact_committed, u);
 }
 
+/* The store refuses for ever what it takes for damage: nothing may wait behind that. */
+static bool is_hopeless(const struct err *e)
+{
+	return e->code == ERR_INTERNAL || e->code == ERR_ALREADY_EXISTS;
+}
+
+/* Not this one any more: its keeper's record stays for the next vxd. */
+static void give_up(struct unrecorded *u, const struct err *e)
+{
+	log_err(e, "what happened to VM %s is not recorded", u->ev.name);
+	u->ended = 0;
+	recorded(u);
+}
+
+static void retried(void *owner, struct event *events, size_t n, const struct err *e)
+{
+	struct vxd *d = owner;
+	size_t tried = d->trying;
+	struct unrecorded *u, *next;
+
+	d->trying = 0;
+	d->try_one = e && is_hopeless(e) && tried > 1;
+	if (!e)
+		events_publish(d, events, n);
+	for (u = TAILQ_FIRST(&d->unrecorded); u; u = next) {
+		next = TAILQ_NEXT(u, entry);
+		if (!u->trying)
+			continue;
+		u->trying = false;
+		if (e && (tried > 1 || !is_hopeless(e))) {
+			answer(u, e);
+			continue;
+		}
+		TAILQ_REMOVE(&d->unrecorded, u, entry);
+		if (e)
+			give_up(u, e);
+		else
+			recorded(u);
+	}
+	if (!TAILQ_EMPTY(&d->unrecorded))
+		timer_set(d->retry, e ? RETRY_MS : 0);
+}
+
+/* The oldest ones, in one commit: none is overtaken by what happened later. */
 static void retry(void *owner)
 {
 	struct vxd *d = owner;
-	TAILQ_HEAD(, unrecorded) again = TAILQ_HEAD_INITIALIZER(again);
+	size_t most = d->try_one ? 1 : RETRY_FACTS;
+	struct store_batch *batch = store_batch_new();
 	struct unrecorded *u;
 
-	TAILQ_CONCAT(&again, &d->unrecorded, entry);
-	while ((u = TAILQ_FIRST(&again))) {
-		TAILQ_REMOVE(&again, u, entry);
-		fact_commit(u);
+	TAILQ_FOREACH(u, &d->unrecorded, entry) {
+		const struct managed_vm *vm = vm_by_id(&d->vms, u->id);
+
+		/* One whose record may have to be taken back must wait. */
+		if (d->trying == most || (vm && vm->changing))
+			break;
+		add_to(batch, u);
+		u->trying = true;
+		d->trying++;
 	}
+	if (d->trying) {
+		store_commit(d->store, batch, retried, d);
+		return;
+	}
+	store_batch_free(batch);
+	if (!TAILQ_EMPTY(&d->unrecorded))
+		timer_set(d->retry, RETRY_MS);
 }
 
 void fact_record(struct vxd *d, const struct managed_vm *vm, const struct event *ev,
 		 struct call *call)
 {
 	struct unrecorded *u = mem_new(struct unrecorded);
+	const struct instance_record *in = vm->rec.instance;
 
-	if (!d->retry) {
+	if (!d->retry)
 		d->retry = timer_new(&d->loop, retry, d);
-	}
 	u->d = d;
+	u->serial = ++d->facts;
 	u->id = mem_strdup(vm_id(vm));
 	u->call = call;
+	u->ended = in && in->end ? in->number : 0;
 	event_copy(ev, &u->ev);
+	str_tame(u->ev.detail, DETAIL_MAX, "");
 	if (call)
 		call_hold(call);
-	fact_commit(u);
+	if (TAILQ_EMPTY(&d->unrecorded))
+		fact_commit(u);
+	else
+		wait_in_order(u);
+}
+
+bool facts_wait(const struct managed_vm *vm)
+{
+	struct unrecorded *u;
+
+	TAILQ_FOREACH(u, &vm->d->unrecorded, entry)
+		if (str_eq(u->id, vm_id(vm)))
+			return true;
+	return false;
 }
 
 bool fact_state(struct vxd *d, struct managed_vm *vm, enum vm_input in,
@@ -144,12 +250,14 @@ void facts_fini(struct vxd *d)
 
 	while ((u = TAILQ_FIRST(&d->unrecorded))) {
 		TAILQ_REMOVE(&d->unrecorded, u, entry);
+		if (u->call)
+			call_release(u->call, NULL);
 		unrecorded_free(u);
 	}
 	timer_free(d->retry);
 }
 
-int wish_allowed(const struct managed_vm *vm, struct err **e)
+int change_allowed(const struct managed_vm *vm, struct err **e)
 {
 	if (!vm->changing)
 		return 0;
@@ -157,6 +265,16 @@ int wish_allowed(const struct managed_vm *vm, struct err **e)
 		vm_name(vm));
 	err_object(e, vm_name(vm));
 	return err_hint(e, "try again");
+}
+
+int wish_allowed(const struct managed_vm *vm, struct err **e)
+{
+	if (!facts_wait(vm))
+		return change_allowed(vm, e);
+	err_set(e, ERR_UNAVAILABLE, "what happened to VM \"%s\" could not be recorded yet",
+		vm_name(vm));
+	err_object(e, vm_name(vm));
+	return err_hint(e, "is the disk full? the log of vxd says more");
 }
 
 static void wish_free(struct wish *w)

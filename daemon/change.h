@@ -2,8 +2,9 @@
  * daemon/change.h - changes on their way to disk
  *
  * Two kinds. A fact has happened (a guest ended): it is recorded as soon as the disk
- * allows, tried again until then. A wish (create, start, delete) takes place only
- * if its commit does; otherwise the model goes back to what it was.
+ * allows, tried again until then, in order. A wish (create, start, delete) takes place
+ * only if its commit does; otherwise the model goes back to what it was. While facts about
+ * a VM cannot be recorded, it takes no wishes.
  */
 #ifndef VX_DAEMON_CHANGE_H
 #define VX_DAEMON_CHANGE_H
@@ -30,6 +31,8 @@ void fact_record(struct vxd *d, const struct managed_vm *vm, const struct event 
  * done, when the table of states has no such step. */
 bool fact_state(struct vxd *d, struct managed_vm *vm, enum vm_input in,
 		const struct cause *why, struct call *call);
+/* Could a fact about this VM not be recorded so far? */
+bool facts_wait(const struct managed_vm *vm);
 /* Free what could not be recorded when vxd ends. */
 void facts_fini(struct vxd *d);
 
@@ -49,7 +52,10 @@ struct wish {
 /* Commit `batch` (consumed) for `w` (consumed), a change of `vm`, with its audit record. */
 void wish_commit(struct wish *w, struct managed_vm *vm, struct store_batch *batch,
 		 const char *method);
-/* ERR_CONFLICT while another wish about this VM is on its way. */
+/* ERR_CONFLICT while a wish about this VM is on its way. */
+int change_allowed(const struct managed_vm *vm, struct err **e);
+/* The same, and ERR_UNAVAILABLE while facts about it wait: what is wished would be
+ * recorded before what happened. */
 int wish_allowed(const struct managed_vm *vm, struct err **e);
 
 #endif

@@ -22,10 +22,15 @@ struct client *client_of(struct vxd *d, struct rpc_conn *conn)
 	return c;
 }
 
-void client_free(struct client *c)
+static void forget_consoles(struct client *c)
 {
 	while (!LIST_EMPTY(&c->consoles))
 		attachment_free(LIST_FIRST(&c->consoles));
+}
+
+void client_free(struct client *c)
+{
+	forget_consoles(c);
 	free(c->project);
 	free(c);
 }
@@ -38,6 +43,8 @@ void client_closed(void *app, struct rpc_conn *conn)
 		return;
 	rpc_conn_set_data(conn, NULL);
 	LIST_REMOVE(c, entry);
+	/* At once, even if it must stay for a while: consoles go on printing. */
+	forget_consoles(c);
 	c->conn = NULL;
 	c->closed = true;
 	if (!c->reading)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "daemon/client.h"
@@ -27,9 +28,9 @@ struct attachment {
 struct console_hub {
 	struct vxd *d;
 	struct managed_vm *vm; /* borrowed: it owns us */
-	int ring_fd, kick_fd;
+	int kick_fd;		   /* owned */
 	struct console_ring *ring; /* owned mapping, NULL: nothing to read */
-	struct fd_watch *kick;
+	struct fd_watch *kick;	   /* while anybody is attached */
 	struct timer *begin; /* new attachments start with the next turn */
 	bool ended;
 	struct vm_end *end; /* owned, may be NULL */
@@ -43,9 +44,14 @@ struct attachment *attachment_next(const struct attachment *a)
 
 void attachment_free(struct attachment *a)
 {
+	struct console_hub *h = a->hub;
+
 	LIST_REMOVE(a, in_hub);
 	LIST_REMOVE(a, in_client);
 	free(a);
+	/* A guest that prints to nobody does not wake the loop. */
+	if (LIST_EMPTY(&h->attached))
+		fd_watch_free(steal(h->kick));
 }
 
 static void send_end(struct attachment *a)
@@ -53,11 +59,13 @@ static void send_end(struct attachment *a)
 	struct console_hub *h = a->hub;
 	struct console_end_params p = { .id = h->vm->rec.definition.id, .end = h->end };
 
-	notify_console_end(a->client->conn, &p);
+	/* One that cannot be told must not wait for it either. */
+	if (notify_console_end(a->client->conn, &p) < 0)
+		rpc_conn_end(a->client->conn);
 	attachment_free(a);
 }
 
-/* Send one piece: false when there is none. */
+/* Send one piece: false when there is none, or nobody to send it to any more. */
 static bool send_output(struct attachment *a)
 {
 	struct console_hub *h = a->hub;
@@ -78,9 +86,8 @@ static bool send_output(struct attachment *a)
 					   .lost = a->lost,
 					   .data = data };
 
-	notify_console_output(a->client->conn, &p);
 	a->lost = 0;
-	return true;
+	return notify_console_output(a->client->conn, &p) == 0;
 }
 
 void attachment_pump(struct attachment *a)
@@ -95,7 +102,7 @@ void attachment_pump(struct attachment *a)
 	} while (send_output(a));
 	if (h->ended) {
 		send_end(a);
-		if (h->vm->rec.definition.ephemeral)
+		if (h->vm->rec.definition.ephemeral && !console_hub_is_read(h))
 			ephemeral_read(h->d, h->vm);
 	}
 }
@@ -114,10 +121,8 @@ static void pump_all(void *owner)
 static void kicked(void *owner)
 {
 	struct console_hub *h = owner;
-	uint64_t n;
 
-	while (read(h->kick_fd, &n, sizeof(n)) < 0 && errno == EINTR)
-		;
+	fd_eventfd_clear(h->kick_fd);
 	pump_all(h);
 }
 
@@ -125,25 +130,28 @@ struct console_hub *console_hub_new(struct vxd *d, struct managed_vm *vm, int ri
 				    int kick_fd, struct err **e)
 {
 	struct console_hub *h = mem_new(struct console_hub);
+	autofd int ring UNUSED = ring_fd; /* its mapping is enough */
 
-	*h = (struct console_hub){ .d = d,
-				   .vm = vm,
-				   .ring_fd = ring_fd,
-				   .kick_fd = kick_fd,
-				   .ended = ring_fd < 0 };
+	*h = (struct console_hub){
+		.d = d, .vm = vm, .kick_fd = kick_fd, .ended = ring_fd < 0
+	};
 	LIST_INIT(&h->attached);
 	h->begin = timer_new(&d->loop, pump_all, h);
 	if (ring_fd < 0)
 		return h;
 	h->ring = console_ring_map(ring_fd, 0);
-	if (h->ring)
-		h->kick = fd_watch_new(&d->loop, kick_fd, kicked, h);
-	if (!h->kick) {
-		err_sys(e, errno, "follow the console");
-		console_hub_free(h);
-		return NULL;
-	}
-	return h;
+	if (h->ring && fd_is_eventfd(kick_fd))
+		return h;
+	err_sys(e, h->ring ? EINVAL : errno, "take the console");
+	console_hub_free(h);
+	return NULL;
+}
+
+static void forget_end(struct console_hub *h)
+{
+	if (h->end)
+		vm_end_fini(h->end);
+	free(steal(h->end));
 }
 
 void console_hub_free(struct console_hub *h)
@@ -155,17 +163,15 @@ void console_hub_free(struct console_hub *h)
 	fd_watch_free(h->kick);
 	timer_free(h->begin);
 	console_ring_unmap(h->ring);
-	cleanup_close(&h->ring_fd);
 	cleanup_close(&h->kick_fd);
-	if (h->end)
-		vm_end_fini(h->end);
-	free(h->end);
+	forget_end(h);
 	free(h);
 }
 
 void console_hub_end(struct console_hub *h, const struct vm_end *end)
 {
 	h->ended = true;
+	forget_end(h);
 	if (end) {
 		h->end = mem_new(struct vm_end);
 		vm_end_copy(end, h->end);
@@ -188,11 +194,22 @@ bool console_hub_detach(struct console_hub *h, const struct client *c)
 	return false;
 }
 
-void console_hub_attach(struct console_hub *h, struct client *c, bool history)
+bool console_hub_is_read(const struct console_hub *h)
 {
-	struct attachment *a = mem_new(struct attachment);
+	return !LIST_EMPTY(&h->attached);
+}
+
+int console_hub_attach(struct console_hub *h, struct client *c, bool history,
+		       struct err **e)
+{
+	struct attachment *a;
 
 	console_hub_detach(h, c);
+	if (h->ring && !h->kick)
+		h->kick = fd_watch_new(&h->d->loop, h->kick_fd, kicked, h);
+	if (h->ring && !h->kick)
+		return err_set(e, ERR_NO_CAPACITY, "the loop cannot watch a console");
+	a = mem_new(struct attachment);
 	a->hub = h;
 	a->client = c;
 	if (h->ring && !history)
@@ -200,4 +217,5 @@ void console_hub_attach(struct console_hub *h, struct client *c, bool history)
 	LIST_INSERT_HEAD(&h->attached, a, in_hub);
 	LIST_INSERT_HEAD(&c->consoles, a, in_client);
 	timer_set(h->begin, 0);
+	return 0;
 }

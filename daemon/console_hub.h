@@ -19,8 +19,8 @@ struct console_hub;
 struct managed_vm;
 struct vxd;
 
-/* Consumes both descriptors. With ring_fd -1 there is nothing to read: a VM that never
- * ran. NULL and *e. */
+/* Consumes both descriptors, a ring and an eventfd, which are checked: they may come from
+ * a worker. With ring_fd -1 there is nothing to read: a VM that never ran. NULL and *e. */
 struct console_hub *console_hub_new(struct vxd *d, struct managed_vm *vm, int ring_fd,
 				    int kick_fd, struct err **e) NODISCARD;
 /* Attached clients hear of the end first. NULL is allowed. */
@@ -30,10 +30,13 @@ void console_hub_free(struct console_hub *h);
 void console_hub_end(struct console_hub *h, const struct vm_end *end);
 
 /* Begin with the next turn of the loop, behind the reply. A second attach of the same
- * client begins anew. */
-void console_hub_attach(struct console_hub *h, struct client *c, bool history);
+ * client begins anew. -1 and *e. */
+int console_hub_attach(struct console_hub *h, struct client *c, bool history,
+		       struct err **e);
 /* False when that client was not attached. */
 bool console_hub_detach(struct console_hub *h, const struct client *c);
+/* Does anybody follow it, or has yet to be told of its end? */
+bool console_hub_is_read(const struct console_hub *h);
 
 /* For a client's own list. */
 void attachment_pump(struct attachment *a);

@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "daemon/change.h"
+#include "daemon/console_hub.h"
 #include "daemon/events.h"
 
 #define LINGER_MS 5000
@@ -36,6 +37,14 @@ static void removed(void *owner, struct event *events, size_t n, const struct er
 	free(r);
 }
 
+/* Another call deletes or starts it just now, which may come to nothing; somebody still
+ * reads its last output; or its end is not on disk yet. */
+static bool must_wait(const struct managed_vm *vm)
+{
+	return vm->changing || (vm->console && console_hub_is_read(vm->console)) ||
+	       facts_wait(vm);
+}
+
 static void remove_now(void *owner)
 {
 	static const struct cause why = { .actor = "vxd" };
@@ -44,9 +53,12 @@ static void remove_now(void *owner)
 	struct store_batch *batch;
 	struct event ev;
 
-	/* Another call deletes or starts it just now: that decides. */
-	if (vm->changing || vm_state_is_live(vm->state))
+	if (vm_state_is_live(vm->state) && !vm->changing)
+		return; /* started once more; its next end is told anew */
+	if (must_wait(vm)) {
+		vanish(vm->d, vm, LINGER_MS);
 		return;
+	}
 	r = mem_new(struct removal);
 	r->d = vm->d;
 	r->id = mem_strdup(vm_id(vm));

@@ -1,8 +1,8 @@
 /*
  * daemon/ephemeral.h - VMs that go when they end
  *
- * Whoever runs one wants its output and its end: the definition is deleted once a client
- * has read both, or after a few seconds when nobody came.
+ * Whoever runs one wants its output and its end: the definition is deleted once all who
+ * are attached have read both, or after a few seconds when nobody came.
  */
 #ifndef VX_DAEMON_EPHEMERAL_H
 #define VX_DAEMON_EPHEMERAL_H
@@ -11,7 +11,7 @@
 
 /* An ephemeral VM ended. */
 void ephemeral_ended(struct vxd *d, struct managed_vm *vm);
-/* A client has read its console to the end. */
+/* All who were attached have read its console to the end. */
 void ephemeral_read(struct vxd *d, struct managed_vm *vm);
 
 #endif

@@ -31,15 +31,19 @@
 #include "daemon/console_hub.h"
 #include "daemon/ephemeral.h"
 #include "daemon/exit_record.h"
+#include "daemon/keeper_id.h"
 #include "daemon/planner.h"
 #include "rpc/link.h"
 #include "schema/console_ring.h"
 #include "schema/gen/worker_client.h"
 
 #define EXIT_RECORD_MAX 65536
+#define DETAIL_MAX 1024 /* bytes, as the schema has it */
 #define SILENCE_MS 2000 /* a broken link may just be the beginning of an end */
 #define RECONNECT_MS 1000
 #define SEEK_NS 5000000000ull /* a worker that an earlier vxd just started may need */
+#define SAYS_AT_ONCE 20 /* notes that are recorded, and then one for each ... */
+#define SAYS_EVERY_NS 1000000000ull
 #define KILL_PATIENCE_MS 5000 /* then the keeper is not asked any more */
 
 struct instance {
@@ -61,6 +65,7 @@ struct instance {
 	bool stop_asked, then_kill, kill_asked;
 	struct worker_ended_params said; /* the worker's own word, for want of better */
 	bool has_said;
+	uint64_t said_until; /* how far ahead it has used up what it may say */
 };
 
 static const struct cause by_worker = { .actor = "worker" };
@@ -68,6 +73,8 @@ static const struct cause by_vxd = { .actor = "vxd" };
 static const struct cause by_guest = { .actor = "guest" };
 
 static void try_connect(void *owner);
+static void went_silent(struct instance *in, const char *detail);
+static void link_lost(struct instance *in, uint64_t again_ms);
 
 static void report(struct instance *in, const char *detail)
 {
@@ -119,6 +126,7 @@ static void finish(struct vxd *d, struct managed_vm *vm, struct vm_end *end)
 	/* A guest that powers off while we press its button obeys. */
 	if (in && in->stop_asked && end->reason == END_REASON_GUEST_POWEROFF)
 		end->reason = END_REASON_STOP;
+	str_tame(end->detail, DETAIL_MAX, "");
 	orderly = end_reason_is_orderly(end->reason);
 	if (!orderly)
 		log_warn("VM %s: %s%s%s", vm_name(vm), end_reason_name(end->reason),
@@ -135,7 +143,6 @@ static void finish(struct vxd *d, struct managed_vm *vm, struct vm_end *end)
 	fact_state(d, vm, orderly ? VM_INPUT_ENDED : VM_INPUT_FAILED, &why, NULL);
 	if (vm->console)
 		console_hub_end(vm->console, rec->end);
-	instance_dir_remove(d, vm_id(vm), rec->number);
 	if (vm->rec.definition.ephemeral)
 		ephemeral_ended(d, vm);
 }
@@ -200,7 +207,15 @@ static void worker_ended(void *owner)
 {
 	struct instance *in = owner;
 
-	finish_unseen(in);
+	if (!finish_by_record(in->d, in->vm))
+		finish_unseen(in);
+}
+
+/* For a while. */
+static void seek(struct instance *in)
+{
+	in->seeking = true;
+	in->seek_until = clock_mono_ns() + SEEK_NS;
 }
 
 /* The keeper died without a record. Does the worker live? */
@@ -213,8 +228,7 @@ static void outlive_keeper(struct instance *in)
 		report(in, "its keeper was killed; the worker goes on without it");
 		return;
 	}
-	in->seeking = true;
-	in->seek_until = clock_mono_ns() + SEEK_NS;
+	seek(in);
 	try_connect(in);
 }
 
@@ -236,6 +250,31 @@ static int watch_keeper(struct instance *in)
 	return in->keeper_watch ? 0 : -1;
 }
 
+/* The keeper as a pidfd: the one recorded, else the one that says so itself. -1 when
+ * that very process is gone, or nobody is known. */
+static int open_keeper(int dir, struct instance_record *rec)
+{
+	if (!rec->keeper_pid)
+		keeper_id_read(dir, &rec->keeper_pid, &rec->keeper_start);
+
+	autofd int fd = rec->keeper_pid ? pidfd_open((pid_t)rec->keeper_pid, 0) : -1;
+	uint64_t start;
+
+	/* Asked after the pidfd was opened: what it names cannot change any more. */
+	if (fd < 0 || process_start_time((pid_t)rec->keeper_pid, &start) < 0 ||
+	    start != rec->keeper_start)
+		return -1;
+	return steal_fd(&fd);
+}
+
+/* Who was not there when we came may turn up late. */
+static void seek_keeper(struct instance *in)
+{
+	in->keeper = open_keeper(in->dir, in->vm->rec.instance);
+	if (in->keeper >= 0 && watch_keeper(in) == 0)
+		in->keeper_gone = in->seeking = false;
+}
+
 /* -- what the worker says */
 
 static void phase_seen(struct instance *in, enum worker_phase phase)
@@ -250,13 +289,32 @@ static void phase_seen(struct instance *in, enum worker_phase phase)
 		fact_state(in->d, in->vm, VM_INPUT_PAUSES, &by_worker, NULL);
 }
 
+/* Each is recorded and told to all who follow the events: not more than a guest that
+ * comes and goes has to say. */
+static bool may_say(struct instance *in)
+{
+	uint64_t now = clock_mono_ns();
+
+	in->said_until = MAX(in->said_until, now);
+	if (in->said_until - now >= SAYS_AT_ONCE * SAYS_EVERY_NS)
+		return false;
+	in->said_until += SAYS_EVERY_NS;
+	return true;
+}
+
 static void note_phase(struct instance *in, const char *params)
 {
 	autofini(worker_phase_params) p = { 0 };
+	enum vm_state state = in->vm->state;
 
 	if (worker_phase_params_parse(params, strlen(params), DECODE_LENIENT, &p,
-				      NULL) == 0)
-		phase_seen(in, p.phase);
+				      NULL) < 0)
+		return;
+	phase_seen(in, p.phase);
+	if (in->vm->state != state && !may_say(in)) {
+		went_silent(in, "its worker cannot decide whether its guest runs");
+		link_lost(in, RECONNECT_MS * 10);
+	}
 }
 
 static void note_guest_reset(struct instance *in, const char *params)
@@ -266,7 +324,8 @@ static void note_guest_reset(struct instance *in, const char *params)
 	struct event ev;
 
 	if (worker_guest_reset_params_parse(params, strlen(params), DECODE_LENIENT, &p,
-					    NULL) < 0)
+					    NULL) < 0 ||
+	    !may_say(in))
 		return;
 	why.reason = p.reason;
 	ev = event_about(in->vm, EVENT_TYPE_GUEST_RESET, &why);
@@ -342,7 +401,8 @@ static void take_console(struct instance *in, int *fds, size_t n)
 
 	if (vm->console)
 		return;
-	if (n != 2 || !fd_is_memfd_sealed(fds[0], CONSOLE_RING_BYTES)) {
+	if (n != 2 || !fd_is_memfd_sealed(fds[0], CONSOLE_RING_BYTES) ||
+	    !fd_is_eventfd(fds[1])) {
 		report(in, "its worker does not hand out the console");
 		return;
 	}
@@ -357,8 +417,12 @@ static void hello_answered(void *owner, struct worker_hello_result *r, int *fds,
 {
 	struct instance *in = owner;
 
-	if (e && e->code == ERR_UNAVAILABLE)
-		return; /* the link is gone, which is seen elsewhere */
+	if (e && e->code == ERR_UNAVAILABLE) {
+		/* The link is gone, which is seen elsewhere, or the worker says so. */
+		if (in->link)
+			timer_set(in->reconnect, SILENCE_MS);
+		return;
+	}
 	if (e || !str_eq(r->vm.id, vm_id(in->vm)) || r->instance != in->number) {
 		went_silent(in, e ? e->message : "its worker claims to be another one");
 		link_lost(in, RECONNECT_MS * 10);
@@ -388,12 +452,20 @@ static int greet(struct instance *in, int fd, struct err **e)
 
 static void not_connected(struct instance *in)
 {
-	if (in->seeking && clock_mono_ns() >= in->seek_until) {
+	bool late = clock_mono_ns() >= in->seek_until;
+
+	if (in->keeper_gone && in->worker < 0 && !in->seeking) {
+		seek(in); /* it ended before it could be watched */
+		late = false;
+	}
+	if (in->seeking && finish_by_record(in->d, in->vm))
+		return;
+	if (in->seeking && late) {
 		finish_without_record(in->d, in->vm, END_REASON_LOST,
 				      "neither its keeper nor its worker is there");
 		return;
 	}
-	if (!in->seeking)
+	if (late)
 		went_silent(in, "its worker does not answer");
 	timer_set(in->reconnect, RECONNECT_MS);
 }
@@ -405,20 +477,33 @@ static void try_connect(void *owner)
 	pid_t pid;
 	int fd;
 
-	if (in->link)
+	if (in->link && in->greeted)
 		return;
+	link_close(steal(in->link));
+	if (in->seeking && in->keeper < 0)
+		seek_keeper(in);
 	fd = control_connect(in->dir, &pid);
+	if (fd == -EAGAIN) {
+		/* Somebody is there who lets others wait. */
+		went_silent(in, "its worker takes no connection");
+		timer_set(in->reconnect, RECONNECT_MS);
+		return;
+	}
 	if (fd < 0) {
 		not_connected(in);
 		return;
 	}
 	if (in->rebuffed)
 		went_silent(in, "its worker lives, but breaks off every connection");
-	cleanup_close(&in->worker);
-	in->worker = pidfd_open(pid, 0);
+	if (!in->worker_watch) {
+		cleanup_close(&in->worker);
+		in->worker = pidfd_open(pid, 0);
+	}
 	if (in->keeper_gone && in->worker >= 0 && !in->worker_watch)
 		in->worker_watch =
 			fd_watch_new(&in->d->loop, in->worker, worker_ended, in);
+	if (in->worker_watch)
+		in->seeking = false; /* it is there, whatever it says */
 	if (greet(in, fd, &e) < 0) {
 		log_err(e, "VM %s: greet its worker", vm_name(in->vm));
 		link_lost(in, RECONNECT_MS);
@@ -463,7 +548,6 @@ static int take_spawned(struct instance *in, struct spawned *s, struct err **e)
 	rec->keeper_pid = (uint64_t)s->keeper_pid;
 	if (process_start_time(s->keeper_pid, &rec->keeper_start) < 0)
 		rec->keeper_start = 0; /* it has ended already: its record says how */
-	console_hub_free(in->vm->console);
 	in->vm->console = console_hub_new(in->d, in->vm, steal_fd(&s->ring),
 					  steal_fd(&s->kick), e);
 	in->start_watch = fd_watch_new(&in->d->loop, in->start, start_answered, in);
@@ -479,6 +563,8 @@ void instance_start(struct vxd *d, struct managed_vm *vm,
 	struct instance *in = instance_new(d, vm);
 	autoptr(err) e = NULL;
 
+	/* Also of a start that fails: what is there is another instance's. */
+	console_hub_free(steal(vm->console));
 	if (spawn_instance(d, vm, files, &s, &e) < 0 || take_spawned(in, &s, &e) < 0) {
 		autofree char *detail =
 			mem_printf("%s%s%s", e->message, e->hint ? "; " : "",
@@ -492,47 +578,36 @@ void instance_start(struct vxd *d, struct managed_vm *vm,
 
 /* -- adoption */
 
-/* The recorded keeper as a pidfd, or -1 when that very process is gone. */
-static int open_keeper(const struct instance_record *rec)
-{
-	autofd int fd = rec->keeper_pid ? pidfd_open((pid_t)rec->keeper_pid, 0) : -1;
-	uint64_t start;
-
-	/* Asked after the pidfd was opened: what it names cannot change any more. */
-	if (fd < 0 || process_start_time((pid_t)rec->keeper_pid, &start) < 0 ||
-	    start != rec->keeper_start)
-		return -1;
-	return steal_fd(&fd);
-}
-
-static void adopt_live(struct vxd *d, struct managed_vm *vm, int keeper)
+static void adopt_live(struct vxd *d, struct managed_vm *vm, int dir, int keeper)
 {
 	struct instance *in = instance_new(d, vm);
 
 	in->keeper = keeper;
-	in->dir = instance_dir_open(d, vm_id(vm), in->number);
-	if (keeper < 0 || watch_keeper(in) < 0) {
+	in->dir = dir;
+	in->seek_until = clock_mono_ns() + SEEK_NS;
+	if (keeper < 0 || watch_keeper(in) < 0)
 		in->keeper_gone = in->seeking = true;
-		in->seek_until = clock_mono_ns() + SEEK_NS;
-	}
 	try_connect(in);
 }
 
 void instance_adopt(struct vxd *d, struct managed_vm *vm)
 {
-	const struct instance_record *rec = vm->rec.instance;
-	autofd int keeper = -1;
+	struct instance_record *rec = vm->rec.instance;
+	autofd int dir = -1, keeper = -1;
 	autofini(exit_record) ended = { 0 };
 	struct plan_observation seen = { 0 };
 
 	if (!rec)
 		return; /* never started */
 	if (!rec->end) {
+		dir = instance_dir_open(d, vm_id(vm), rec->number);
 		seen.same_boot = str_eq(rec->boot_id, d->boot_id);
-		keeper = seen.same_boot ? open_keeper(rec) : -1;
+		keeper = seen.same_boot ? open_keeper(dir, rec) : -1;
 		seen.keeper_alive = keeper >= 0;
 		seen.exit_record = read_exit_record(d, vm, &ended);
 	}
+	/* One that was killed when it had recorded an end had no time to do it. */
+	instance_dirs_tidy(d, vm_id(vm), rec->end ? 0 : rec->number);
 	switch (plan_adoption(&vm->rec, &seen)) {
 	case PLAN_NOTHING:
 		if (vm->rec.definition.ephemeral)
@@ -547,7 +622,7 @@ void instance_adopt(struct vxd *d, struct managed_vm *vm)
 		break;
 	case PLAN_ADOPT:
 	case PLAN_SEEK:
-		adopt_live(d, vm, steal_fd(&keeper));
+		adopt_live(d, vm, steal_fd(&dir), steal_fd(&keeper));
 		break;
 	}
 }

@@ -26,7 +26,9 @@
 #include "base/fd.h"
 #include "base/jail.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "daemon/exit_record.h"
+#include "daemon/keeper_id.h"
 
 #define FD_START 3
 #define FD_DIR 4
@@ -77,14 +79,11 @@ static int write_record(struct keeper *k, struct exit_record *rec)
 	return rc < 0 ? 1 : 0;
 }
 
-/* Only what can be shown: one line feed or printable byte for each. */
 static char *presentable_words(const struct keeper *k)
 {
 	char *text = mem_strndup(k->words, k->n_words);
 
-	for (char *c = text; *c; c++)
-		if ((*c < ' ' || *c == 0x7f) && *c != '\n' && *c != '\t')
-			*c = '?';
+	str_tame(text, LAST_WORDS, "\n\t");
 	return text;
 }
 
@@ -112,12 +111,20 @@ static int start_worker(struct keeper *k, struct err **e)
 	return spawn_jailed(&jail, &k->pid, &k->pidfd, e);
 }
 
+/* A worker that never stops talking does not keep its keeper from anything else; what it
+ * can leave behind when it is dead is less than this. */
+#define READS_PER_TURN 1024
+
 static void read_words(struct keeper *k)
 {
 	char chunk[LAST_WORDS];
 	ssize_t n;
 
-	while ((n = read(k->output, chunk, sizeof(chunk))) > 0) {
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		n = read(k->output, chunk, sizeof(chunk));
+		if (n <= 0)
+			return;
+
 		size_t len = (size_t)n;
 		size_t keep = MIN(k->n_words, LAST_WORDS - len);
 
@@ -131,7 +138,10 @@ static void read_reports(struct keeper *k)
 {
 	struct pollfd p = { .fd = k->reports, .events = POLLIN };
 
-	while (poll(&p, 1, 0) > 0 && (p.revents & POLLIN)) {
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN))
+			return;
+
 		autofini(channel_message) m = { 0 };
 		struct worker_report r;
 
@@ -189,6 +199,9 @@ static int keep(struct keeper *k)
 {
 	autofini(exit_record) rec = { 0 };
 	autoptr(err) e = NULL;
+
+	/* Needed only if vxd dies just now; that it cannot be written stops nobody. */
+	int rc UNUSED = keeper_id_write(FD_DIR);
 
 	if (start_worker(k, &e) < 0) {
 		rec.reason = END_REASON_START_FAILED;

@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/events.c %D%/events.h \
 	%D%/exit_record.c %D%/exit_record.h \
 	%D%/instance.c %D%/instance.h \
+	%D%/keeper_id.c %D%/keeper_id.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/planner.c %D%/planner.h \
 	%D%/recover.c %D%/recover.h \

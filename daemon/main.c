@@ -253,12 +253,13 @@ static void vxd_fini(struct vxd *d)
 		rpc_server_close(d->server, server_closed);
 		uv_run(&d->loop, UV_RUN_DEFAULT);
 	}
+	/* Starts that it still grants have a worker afterwards. */
+	if (d->store)
+		store_close(d->store);
 	for (size_t i = 0; i < d->vms.n; i++) {
 		instance_free(d->vms.by_id[i]->live);
 		d->vms.by_id[i]->live = NULL;
 	}
-	if (d->store)
-		store_close(d->store);
 	facts_fini(d);
 	vm_set_fini(&d->vms);
 	uv_walk(&d->loop, close_walk, NULL);

@@ -15,9 +15,10 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/id.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "daemon/keeper_id.h"
 #include "daemon/spawn.h"
 #include "rpc/link.h"
 #include "schema/gen/worker_client.h"
@@ -30,35 +31,20 @@ struct search {
 	struct vm_record *found; /* owned */
 	size_t n;
 	/* The worker that is being asked. */
-	pid_t worker;
-	bool answered;
+	const char *vm;
+	uint64_t number;
+	int dir;
 };
-
-/* proc(5) stat, field 4: the keeper is the worker's parent. */
-static pid_t parent_of(pid_t pid)
-{
-	autofree char *path = mem_printf("/proc/%d/stat", (int)pid);
-	autofree char *text = NULL;
-	const char *at;
-	int parent;
-
-	if (fd_read_file(AT_FDCWD, path, 4096, &text, NULL) < 0)
-		return 0;
-	at = strrchr(text, ')');
-	return at && sscanf(at, ") %*c %d", &parent) == 1 ? parent : 0;
-}
 
 static void add_found(struct search *s, const struct worker_hello_result *r)
 {
 	struct instance_record *in = mem_new(struct instance_record);
 	struct vm_record *rec;
-	pid_t keeper = parent_of(s->worker);
 
 	in->number = r->instance;
 	in->boot_id = mem_strdup(s->d->boot_id);
 	in->started_us = clock_wall_us();
-	if (keeper > 1 && process_start_time(keeper, &in->keeper_start) == 0)
-		in->keeper_pid = (uint64_t)keeper;
+	keeper_id_read(s->dir, &in->keeper_pid, &in->keeper_start);
 	s->found = mem_grow(s->found, s->n + 1, sizeof(*s->found));
 	rec = &s->found[s->n++];
 	*rec = (struct vm_record){ .desired = DESIRED_STATE_RUNNING, .instance = in };
@@ -70,9 +56,9 @@ static void answered(void *owner, struct worker_hello_result *r, int *fds, size_
 {
 	struct search *s = owner;
 
-	if (r)
+	/* A worker speaks for itself alone. */
+	if (r && str_eq(r->vm.id, s->vm) && r->instance == s->number)
 		add_found(s, r);
-	s->answered = true;
 	uv_stop(&s->d->loop);
 }
 
@@ -90,14 +76,15 @@ static void too_late(void *owner)
 	uv_stop(&s->d->loop);
 }
 
-static void ask_worker(struct search *s, int dir)
+static void ask_worker(struct search *s)
 {
 	const struct link_config config = { .app = s, .hangup = hung_up };
 	const struct worker_hello_params p = { .protocol_min = WORKER_PROTOCOL,
 					       .protocol_max = WORKER_PROTOCOL,
 					       .db_id = s->d->identity.db_id,
 					       .db_epoch = s->d->identity.db_epoch };
-	int fd = control_connect(dir, &s->worker);
+	pid_t worker;
+	int fd = control_connect(s->dir, &worker);
 	struct link *link = fd < 0 ? NULL : link_new(&s->d->loop, fd, &config, NULL);
 	struct timer *limit;
 
@@ -133,10 +120,14 @@ static void each_entry(struct search *s, int dir, const char *vm,
 
 static void visit_instance(struct search *s, const char *vm, const char *number)
 {
-	autofd int dir = instance_dir_open(s->d, vm, strtoull(number, NULL, 10));
+	uint64_t n = strtoull(number, NULL, 10);
+	autofd int dir = instance_dir_open(s->d, vm, n);
 
+	s->vm = vm;
+	s->number = n;
+	s->dir = dir;
 	if (dir >= 0)
-		ask_worker(s, dir);
+		ask_worker(s);
 }
 
 static void visit_vm(struct search *s, const char *none, const char *vm)
@@ -154,10 +145,10 @@ static void read_identity(struct vxd *d)
 	autofree char *text = NULL;
 	size_t len;
 
-	if (fd_read_file(AT_FDCWD, path, IDENTITY_MAX, &text, &len) == 0 &&
-	    database_identity_parse(text, len, DECODE_LENIENT, &d->identity, NULL) == 0)
-		/* The epoch that the new database will have. */
-		d->identity.db_epoch++;
+	/* With the epoch as it is: should nothing come of this, they still obey who was
+	 * their master before. */
+	if (fd_read_file(AT_FDCWD, path, IDENTITY_MAX, &text, &len) == 0)
+		database_identity_parse(text, len, DECODE_LENIENT, &d->identity, NULL);
 }
 
 int recover(struct vxd *d, struct err **e)

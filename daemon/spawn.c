@@ -7,11 +7,13 @@
  */
 #include "daemon/spawn.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/pidfd.h>
@@ -25,6 +27,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/exit_record.h"
+#include "daemon/keeper_id.h"
 #include "schema/console_ring.h"
 #include "schema/gen/worker.h"
 
@@ -123,7 +126,8 @@ static int make_dir(struct vxd *d, const char *vm, uint64_t number, struct err *
 
 void instance_dir_remove(struct vxd *d, const char *vm, uint64_t number)
 {
-	static const char *const names[] = { CONTROL_NAME, EXIT_RECORD_NAME };
+	static const char *const names[] = { CONTROL_NAME, KEEPER_ID_NAME,
+					     EXIT_RECORD_NAME };
 	autofree char *path = mem_printf("%s/%llu", vm, (unsigned long long)number);
 	autofd int dir = instance_dir_open(d, vm, number);
 
@@ -133,6 +137,26 @@ void instance_dir_remove(struct vxd *d, const char *vm, uint64_t number)
 		unlinkat(dir, names[i], 0);
 	unlinkat(d->vms_dir, path, AT_REMOVEDIR);
 	unlinkat(d->vms_dir, vm, AT_REMOVEDIR); /* refused while others lie in it */
+}
+
+void instance_dirs_tidy(struct vxd *d, const char *vm, uint64_t keep)
+{
+	int fd =
+		openat(d->vms_dir, vm, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!entries) {
+		cleanup_close(&fd);
+		return;
+	}
+	while ((entry = readdir(entries))) {
+		uint64_t number = strtoull(entry->d_name, NULL, 10);
+
+		if (number && number != keep)
+			instance_dir_remove(d, vm, number);
+	}
+	closedir(entries);
 }
 
 /* -- the control socket */

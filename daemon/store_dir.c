@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -23,6 +24,8 @@
 #define DIR_MODE 0700
 #define FILE_MODE 0600
 #define ASIDE_MAX 100
+#define LOCK_TRIES 50
+#define LOCK_PAUSE_US 20000
 
 static int make_path(const char *path)
 {
@@ -50,19 +53,32 @@ static int held_by_another(int fd, const char *path, struct err **e)
 	return err_hint(e, "only one vxd may use a state directory");
 }
 
-static int take_lock(struct store_dir *d, struct err **e)
+/* A vxd that was killed while it started a program holds it until that one runs. */
+static int lock_patiently(int fd)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	for (int i = 0; fcntl(fd, F_OFD_SETLK, &whole) < 0; i++) {
+		if ((errno != EAGAIN && errno != EACCES) || i == LOCK_TRIES)
+			return -errno;
+		usleep(LOCK_PAUSE_US);
+	}
+	return 0;
+}
+
+static int take_lock(struct store_dir *d, struct err **e)
+{
 	autofd int fd = openat(d->fd, STORE_LOCK,
 			       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 
 	if (fd < 0)
 		return err_sys(e, errno, "open %s/%s", d->path, STORE_LOCK);
-	if (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
-		if (errno == EAGAIN || errno == EACCES)
-			return held_by_another(fd, d->path, e);
-		return err_sys(e, errno, "lock %s/%s", d->path, STORE_LOCK);
-	}
+	int rc = lock_patiently(fd);
+
+	if (rc == -EAGAIN || rc == -EACCES)
+		return held_by_another(fd, d->path, e);
+	if (rc < 0)
+		return err_sys(e, rc, "lock %s/%s", d->path, STORE_LOCK);
 
 	/* A full disk shall not keep vxd from starting: the number is a courtesy. */
 	char pid[16];

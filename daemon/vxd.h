@@ -34,8 +34,12 @@ struct vxd {
 	struct vm_set vms;
 	uint64_t published; /* number of the newest event that was sent to clients */
 	LIST_HEAD(, client) clients;
-	TAILQ_HEAD(, unrecorded) unrecorded; /* facts whose commit failed */
-	struct timer *retry;		     /* tries them again */
+	/* Facts whose commit failed, and those behind them, in order. */
+	TAILQ_HEAD(unrecorded_list, unrecorded) unrecorded;
+	struct timer *retry; /* tries them again */
+	uint64_t facts;	     /* counted */
+	size_t trying;	     /* so many of them, in one commit */
+	bool try_one;	     /* one of several was refused: find out which */
 };
 
 /* RAM of this host in bytes. */

@@ -24,6 +24,10 @@
 #include "rpc/jsonrpc.h"
 #include "rpc/server.h"
 
+/* Of an error that the other side sends, as long as records can take it. */
+#define TEXT_MAX 1024
+#define WORDS_MAX 4096
+
 struct asked {
 	struct asked *next; /* owned */
 	json_int_t id;
@@ -202,23 +206,16 @@ int link_note(struct link *l, const char *method, struct json_t *params)
 }
 
 /* What a worker says ends in logs and records: one line, or lines. */
-static void make_printable(char *text, const char *allowed)
-{
-	for (char *c = text; c && *c; c++)
-		if (((unsigned char)*c < 0x20 || *c == 0x7f) && !strchr(allowed, *c))
-			*c = '?';
-}
-
 static struct err *error_of(const json_t *error)
 {
 	struct err *e = NULL;
 
 	err_from_json(error, &e);
-	make_printable(e->message, "");
-	make_printable(e->object, "");
-	make_printable(e->hint, "");
-	make_printable(e->path, "");
-	make_printable(e->last_words, "\n\t");
+	str_tame(e->message, TEXT_MAX, "");
+	str_tame(e->object, TEXT_MAX, "");
+	str_tame(e->hint, TEXT_MAX, "");
+	str_tame(e->path, TEXT_MAX, "");
+	str_tame(e->last_words, WORDS_MAX, "\n\t");
 	return e;
 }
 

@@ -225,5 +225,6 @@ int worker_quit(struct call *call, const struct worker_quit_params *p,
 	/* Seen by the loop after this reply has left. */
 	w->quitting = true;
 	machine_end(w->machine, END_REASON_KILL, 0, "%s", "");
+	uv_async_send(&w->guest_ended); /* also where a restart is waited for */
 	return 0;
 }

@@ -47,6 +47,7 @@ enum machine_run {
 struct machine_end {
 	enum end_reason reason; /* END_REASON_NONE while the guest lives */
 	uint8_t status;
+	bool on_purpose;  /* a triple fault meant as a reset, as Linux's reboot=t */
 	char detail[256]; /* "" or a sentence */
 };
 
@@ -70,11 +71,10 @@ struct machine {
 	_Atomic int run; /* enum machine_run, changed under run_lock */
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_cond;       /* `run` changed, or running fell to 0 */
-	unsigned running;	       /* vCPU threads inside the run loop */
-	struct machine_end end;	       /* under run_lock */
-	_Atomic bool fault_on_purpose; /* the triple fault was meant as a reset */
-	void (*ended)(void *owner);    /* from any thread: look at `end` */
-	void *owner;		       /* borrowed */
+	unsigned running;	    /* vCPU threads inside the run loop */
+	struct machine_end end;	    /* under run_lock */
+	void (*ended)(void *owner); /* from any thread: look at `end` */
+	void *owner;		    /* borrowed */
 };
 
 struct machine_config {
@@ -106,11 +106,8 @@ struct machine_end machine_end_get(struct machine *m);
 /* End the guest: the first reason stays. From any thread, never waits. */
 void machine_end(struct machine *m, enum end_reason reason, uint8_t status,
 		 const char *fmt, ...) PRINTF(4, 5);
-/* After a triple fault: did the guest mean it as a reset, as Linux's reboot=t does? */
-static inline bool machine_faulted_on_purpose(const struct machine *m)
-{
-	return m->fault_on_purpose;
-}
+/* The same for a triple fault. */
+void machine_triple_fault(struct machine *m, bool on_purpose);
 /* A device's way to say it. */
 static inline void machine_guest_end(struct machine *m, enum end_reason reason,
 				     uint8_t status)

@@ -107,27 +107,41 @@ struct machine_end machine_end_get(struct machine *m)
 	return end;
 }
 
-void machine_end(struct machine *m, enum end_reason reason, uint8_t status,
-		 const char *fmt, ...)
+/* Only the first end counts: a vCPU may do more until it is held. */
+static void end_first(struct machine *m, const struct machine_end *end)
 {
 	pthread_mutex_lock(&m->run_lock);
 
 	bool first = m->end.reason == END_REASON_NONE;
 
 	if (first) {
-		va_list args;
-
-		m->end.reason = reason;
-		m->end.status = status;
-		va_start(args, fmt);
-		vsnprintf(m->end.detail, sizeof(m->end.detail), fmt, args);
-		va_end(args);
+		m->end = *end;
 		if (m->run == MACHINE_GO)
 			set_run(m, MACHINE_HOLD);
 	}
 	pthread_mutex_unlock(&m->run_lock);
 	if (first && m->ended)
 		m->ended(m->owner);
+}
+
+void machine_end(struct machine *m, enum end_reason reason, uint8_t status,
+		 const char *fmt, ...)
+{
+	struct machine_end end = { .reason = reason, .status = status };
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(end.detail, sizeof(end.detail), fmt, args);
+	va_end(args);
+	end_first(m, &end);
+}
+
+void machine_triple_fault(struct machine *m, bool on_purpose)
+{
+	const struct machine_end end = { .reason = END_REASON_TRIPLE_FAULT,
+					 .on_purpose = on_purpose };
+
+	end_first(m, &end);
 }
 
 void machine_quit(struct machine *m)

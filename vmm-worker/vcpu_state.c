@@ -21,7 +21,14 @@
 #define MSR_TSC_DEADLINE 0x6e0
 
 #define VCPU_MSRS_MAX 512
+#define MSRS_PER_CALL 128 /* KVM takes less than 256 at once */
+/* Hyper-V's, which KVM lists on every host that could show them: no guest of ours sees
+ * them, and another host might not have them. */
+#define MSR_HYPERV_FIRST 0x40000000u
+#define MSR_HYPERV_LAST 0x400001ffu
 #define LAPIC_ID 0x20
+#define LAPIC_LVT_LINT0 0x350
+#define LVT_MASKED (1u << 16)
 #define APIC_BASE_BSP (1u << 8)
 
 struct vcpu_state {
@@ -80,7 +87,8 @@ static const struct state_table vcpu_table = { vcpu_fields, COUNT(vcpu_fields), 
 
 static void add_msr(struct vcpu_state *s, uint32_t index)
 {
-	if (index == MSR_TSC || index == MSR_TSC_DEADLINE)
+	if (index == MSR_TSC || index == MSR_TSC_DEADLINE ||
+	    (index >= MSR_HYPERV_FIRST && index <= MSR_HYPERV_LAST))
 		return;
 	for (uint32_t i = 0; i < s->n_msrs; i++)
 		if (s->msrs[i].index == index)
@@ -89,7 +97,7 @@ static void add_msr(struct vcpu_state *s, uint32_t index)
 		s->msrs[s->n_msrs++].index = index;
 }
 
-/* KVM's list, and the memory types, which KVM keeps but does not list. */
+/* KVM's list, and the memory types, which KVM keeps but may not list. */
 static int list_msrs(const struct vcpu *v, struct vcpu_state *s)
 {
 	static const struct {
@@ -118,21 +126,22 @@ static int list_msrs(const struct vcpu *v, struct vcpu_state *s)
  */
 static int get_msrs(const struct vcpu *v, struct vcpu_state *s)
 {
-	autofree struct kvm_msrs *batch = mem_alloc(sizeof(*batch) + sizeof(s->msrs));
+	autofree struct kvm_msrs *batch =
+		mem_alloc(sizeof(*batch) + MSRS_PER_CALL * sizeof(s->msrs[0]));
 
 	for (uint32_t done = 0; done < s->n_msrs;) {
+		uint32_t wanted = MIN(s->n_msrs - done, MSRS_PER_CALL);
 		int n;
 
-		batch->nmsrs = s->n_msrs - done;
-		memcpy(batch->entries, s->msrs + done,
-		       batch->nmsrs * sizeof(s->msrs[0]));
+		batch->nmsrs = wanted;
+		memcpy(batch->entries, s->msrs + done, wanted * sizeof(s->msrs[0]));
 		n = ioctl(v->fd, KVM_GET_MSRS, batch);
 		if (n < 0)
 			return -errno;
 		memcpy(s->msrs + done, batch->entries, (size_t)n * sizeof(s->msrs[0]));
 		done += (uint32_t)n;
-		if (done == s->n_msrs)
-			break;
+		if ((uint32_t)n == wanted)
+			continue;
 		memmove(s->msrs + done, s->msrs + done + 1,
 			(s->n_msrs - done - 1) * sizeof(s->msrs[0]));
 		s->msrs[--s->n_msrs] = (struct kvm_msr_entry){ 0 };
@@ -155,24 +164,28 @@ static bool msr_is(const struct vcpu *v, const struct kvm_msr_entry *want)
 
 static int set_msrs(const struct vcpu *v, const struct vcpu_state *s, struct err **e)
 {
-	autofree struct kvm_msrs *batch = mem_alloc(sizeof(*batch) + sizeof(s->msrs));
+	autofree struct kvm_msrs *batch =
+		mem_alloc(sizeof(*batch) + MSRS_PER_CALL * sizeof(s->msrs[0]));
 
 	for (uint32_t done = 0; done < s->n_msrs;) {
 		const struct kvm_msr_entry *from = s->msrs + done;
+		uint32_t wanted = MIN(s->n_msrs - done, MSRS_PER_CALL);
 		int n;
 
-		batch->nmsrs = s->n_msrs - done;
-		memcpy(batch->entries, from, batch->nmsrs * sizeof(*from));
+		batch->nmsrs = wanted;
+		memcpy(batch->entries, from, wanted * sizeof(*from));
 		n = ioctl(v->fd, KVM_SET_MSRS, batch);
 		if (n < 0)
 			return err_sys(e, errno, "set the MSRs of vCPU %u", v->index);
 		done += (uint32_t)n;
-		if (done < s->n_msrs && !msr_is(v, &s->msrs[done]))
+		if ((uint32_t)n == wanted)
+			continue;
+		if (!msr_is(v, &s->msrs[done]))
 			return err_set(e, ERR_UNSUPPORTED,
 				       "vCPU %u cannot have 0x%llx in MSR 0x%x",
 				       v->index, (unsigned long long)s->msrs[done].data,
 				       s->msrs[done].index);
-		done += done < s->n_msrs;
+		done++;
 	}
 	return 0;
 }
@@ -249,11 +262,12 @@ int vcpu_reset(struct vcpu *v, const struct vcpu_state *pristine, struct err **e
 	autofree struct vcpu_state *s = mem_dup(pristine, sizeof(*pristine));
 
 	le32_put(s->lapic.regs + LAPIC_ID, lapic_id(v->index));
-	s->sregs.apic_base &= ~(uint64_t)APIC_BASE_BSP;
-	if (v->index == 0)
-		s->sregs.apic_base |= APIC_BASE_BSP;
-	s->mp.mp_state =
-		v->index == 0 ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_UNINITIALIZED;
+	/* `pristine` is of the first, which alone gets the interrupts of a PIC. */
+	if (v->index != 0) {
+		s->sregs.apic_base &= ~(uint64_t)APIC_BASE_BSP;
+		le32_put(s->lapic.regs + LAPIC_LVT_LINT0, LVT_MASKED);
+		s->mp.mp_state = KVM_MP_STATE_UNINITIALIZED;
+	}
 	/* The TSC goes on over a reset, as the machine's clock does. */
 	s->tsc = v->tsc;
 	s->time_held = v->time_held;

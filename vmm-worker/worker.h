@@ -33,6 +33,8 @@ struct controller {
 struct worker {
 	uv_loop_t loop;
 	uv_async_t guest_ended; /* from vCPU threads */
+	uv_timer_t restart;	/* of a guest that reset itself too soon */
+	uint64_t booted;	/* CLOCK_MONOTONIC */
 	uv_poll_t listener;	/* of the control socket */
 	struct worker_start start;
 	int fds[CHANNEL_FDS_MAX];  /* owned, as start.fds[] names them */

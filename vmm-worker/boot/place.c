@@ -12,11 +12,13 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "vmm-worker/boot/loader.h"
 
 #define GUEST_PAGE 4096ull
 #define KIB 1024ull
 #define MIB (1024ull * 1024)
+#define NAME_SHOWN 255 /* of a module, in a sentence */
 
 uint64_t boot_low_end(const struct boot_request *r)
 {
@@ -174,6 +176,7 @@ static int load_module(const struct boot_request *r, const struct boot_module *m
 	struct boot_placed placed = { 0 };
 	struct boot_file f = { 0 };
 
+	str_tame(name, NAME_SHOWN, "");
 	if (boot_file_open(m->fd, name, &f, e) < 0)
 		return -1;
 
