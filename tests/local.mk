@@ -7,8 +7,10 @@ include tests/lib/local.mk
 
 check_PROGRAMS += $(UNIT_TESTS) $(FUZZ_TARGETS)
 
-# All that the tests run, without running them.
-check-programs: all $(check_PROGRAMS) $(GUEST_IMAGES)
+# All that the tests run, without running them. By a make of its own, so that nothing
+# is compiled before `all` has generated the headers.
+check-programs: all
+	@$(MAKE) $(AM_MAKEFLAGS) $(check_PROGRAMS) $(GUEST_IMAGES)
 
 # What the scripts of the tests find the trees by. TALLY collects the counts of
 # several calls for ./check; without it each call prints its own closing line.
@@ -24,12 +26,12 @@ check-local: all $(check_PROGRAMS)
 		$(foreach s,$(SCRIPTS_PLAIN),$(top_srcdir)/$(s) ---)
 
 # native: needs a /dev/kvm, of whatever kind
-check-native: all $(check_PROGRAMS) $(GUEST_IMAGES)
+check-native: check-programs
 	$(TESTS_RUN) --label native \
 		$(foreach s,$(SCRIPTS_NATIVE),$(top_srcdir)/$(s) ---)
 
 # boxed: run inside the boxed host, needs a KVM that runs unmodified kernels
-check-boxed: all $(check_PROGRAMS) $(GUEST_IMAGES)
+check-boxed: check-programs
 	$(TESTS_RUN) --label boxed --deadline 900 \
 		$(foreach s,$(SCRIPTS_BOXED),$(top_srcdir)/$(s) ---)
 

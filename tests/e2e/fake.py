@@ -85,7 +85,7 @@ def pids_of(path):
 
 
 class Vxd(Session):
-    """A session with fake workers. `ok` may be cleared by tests that spoil its log."""
+    """A session with fake workers. Leaving it fails when vxd did, or a sanitizer spoke."""
 
     def __init__(self, prefix=()):
         self.prefix = list(prefix)
@@ -126,14 +126,14 @@ class Vxd(Session):
 
     def __exit__(self, kind, failure, _):
         if failure and self.daemon.poll() is not None:
-            raise Failure(f"{failure}; vxd has ended with {self.daemon.returncode}: "
-                          f"{self.log_text()}") from failure
+            self.bad = (f"{failure}; vxd has ended with {self.daemon.returncode}: "
+                        f"{self.log_text()}")
         try:
             self.close()
         finally:
             self.kill_leftovers()
-        if not failure and self.bad:
-            raise Failure(self.bad)
+        if self.bad:
+            raise Failure(self.bad) from failure
 
     bad = None
 
@@ -164,7 +164,7 @@ class Vxd(Session):
                         client.call("vm.kill", vm=vm["id"])
 
     def kill_leftovers(self):
-        for pid in self.workers() + self.keepers():
+        for pid in self.keepers() + self.workers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -231,6 +231,10 @@ class Vxd(Session):
     def wait_no_process(self, seconds=10):
         wait_until("no process of a VM is left",
                    lambda: not self.workers() + self.keepers(), seconds)
+
+    def wait_no_dir(self, seconds=5):
+        wait_until("no directory of an instance is left",
+                   lambda: not self.instance_dirs(), seconds)
 
     def instance_dirs(self):
         return sorted(str(p.relative_to(self.dir / "run" / "vms"))

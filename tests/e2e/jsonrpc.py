@@ -21,8 +21,9 @@ class Client:
 
     def __init__(self, path, timeout=30):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
+        # With a timeout it would not wait while many others connect, but fail.
         self.socket.connect(str(path))
+        self.socket.settimeout(timeout)
         self.timeout = timeout
         self.buffer = b""
         self.notes = collections.deque()

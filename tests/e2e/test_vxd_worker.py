@@ -50,7 +50,7 @@ def a_worker_that_exits_at_start_has_failed_and_its_last_words_are_shown():
         expect_in("what vxctl show says", vx.ctl("show", "bad").stdout,
                   "no memory for the guest")
         vx.wait_no_process()
-        expect("directories left", vx.instance_dirs(), [])
+        vx.wait_no_dir()
         lives_on(vx)
 
 
@@ -77,7 +77,7 @@ def how_a_worker_ends_becomes_the_reason_of_the_end():
             expect(f"state after {words}", vm["state"], state)
             expect(f"status after {words}", vm["end"].get("status", 0), status)
         vx.wait_no_process()
-        expect("directories left", vx.instance_dirs(), [])
+        vx.wait_no_dir()
         expect("running VMs", [v for v in vx.vms()
                                if v["state"] not in ("stopped", "failed")], [])
 

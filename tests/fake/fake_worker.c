@@ -217,8 +217,10 @@ int worker_hello(struct call *call, const struct worker_hello_params *p,
 	out->protocol = PROTOCOL;
 	out->build = mem_strdup("fake");
 	vm_definition_copy(&f->start.vm, &out->vm);
-	if (f->script.liar)
-		strcpy(out->vm.id, OTHER_VM);
+	if (f->script.liar) {
+		free(out->vm.id);
+		out->vm.id = mem_strdup(OTHER_VM);
+	}
 	out->instance = f->start.instance;
 	out->phase = f->phase;
 	if (f->script.badfds)

@@ -6,11 +6,13 @@ the end go the whole way through vxctl, vxd and keeper. Judged by what the guest
 printed and by the reported end. Each guest has its own deadline.
 """
 import fcntl
+import json
 import os
 import pathlib
 import queue
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -450,6 +452,58 @@ def run_ends_with_the_guests_byte_and_leaves_nothing():
             raise Failure(f"left behind: {vx.vms()}")
 
 
+def worker_call(sock, method, **params):
+    sock.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method,
+                          "params": params}).encode())
+    return json.loads(sock.recv(65536) or b"null")
+
+
+def a_stranger_at_the_control_socket_is_heard_in_nothing():
+    # Sanitized, too, a worker has but 1024 descriptors: none may stay with a stranger.
+    with Session() as vx, open(os.devnull, "rb") as null:
+        create(vx, "calm", "end=spin", "--on-reboot", "restart")
+        vx.ctl("start", "calm")
+        vx.wait_state("calm", "running")
+        [path] = (vx.dir / "run/vms").glob("*/*/control.sock")
+
+        def stranger():
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            sock.settimeout(SECONDS)
+            sock.connect(str(path))
+            return sock
+
+        wrong_db = {"protocol_min": 1, "protocol_max": 1, "db_epoch": 1,
+                    "db_id": vx.vm("calm")["id"]}
+        for method, params in (("worker.quit", {}), ("worker.pause", {}),
+                               ("worker.console_write", {"data": ""}),
+                               ("worker.hello", wrong_db),
+                               ("worker.hello", {**wrong_db, "protocol_min": 9,
+                                                 "protocol_max": 9}),
+                               ("no.such", {}), ("worker.hello", {})):
+            with stranger() as sock:
+                answer = worker_call(sock, method, **params)
+                if "error" not in answer:
+                    raise Failure(f"{method} was answered: {answer}")
+        for junk in (b"junk", b"[" * 60000, b"{}", b'"x"', b"x" * 65000,
+                     b"x" * 100000, bytes(100)):
+            with stranger() as sock:
+                sock.send(junk)
+                if sock.recv(100) != b"":
+                    raise Failure(f"{junk[:20]} was answered")
+        for _ in range(100):
+            with stranger() as sock:
+                message = b'{"jsonrpc": "2.0", "method": "worker.quit"}'
+                try:
+                    for _ in range(20):
+                        socket.send_fds(sock, [message], [null.fileno()] * 30)
+                except OSError:
+                    pass # hung up on
+        vx.ctl("pause", "calm")
+        vx.ctl("resume", "calm")
+        vx.ctl("kill", "calm")
+        ended(vx, "calm", "kill")
+
+
 def a_kernel_that_is_none_fails_the_start_with_the_reason():
     with Session() as vx:
         bad = vx.dir / "bad"
@@ -495,6 +549,7 @@ TESTS = [
     stop_presses_the_button_and_kill_does_not_ask,
     the_console_keeps_its_past_and_takes_lines,
     run_ends_with_the_guests_byte_and_leaves_nothing,
+    a_stranger_at_the_control_socket_is_heard_in_nothing,
     a_kernel_that_is_none_fails_the_start_with_the_reason,
 ]
 

@@ -72,6 +72,25 @@ static void say(const char *format, ...)
 	close(fd);
 }
 
+/* %20 and the like, with which the outer side makes one word of a path. */
+static char *decoded(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; to++) {
+		unsigned code;
+
+		if (sscanf(from, "%%%2x", &code) == 1) {
+			*to = (char)code;
+			from += 3;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+	return text;
+}
+
 /* The value of `key` ("hb.dir=") on the kernel's command line, "" without it. */
 static char *boot_word(const char *key)
 {
@@ -84,7 +103,7 @@ static char *boot_word(const char *key)
 	close(fd);
 	at = strstr(line, key);
 	if (at && sscanf(at + strlen(key), "%m[^ \n]", &value) == 1)
-		return value;
+		return decoded(value);
 	return strdup("");
 }
 

@@ -11,6 +11,8 @@
 # A build script runs with `set -eu`, sets `kind`, `meta` and `inputs` (files) and
 # defines fill KERNEL_DIR OUT_DIR. Nothing half-made is ever seen under a final name.
 
+# shellcheck disable=SC2154 # set by who sources this: kind, inputs, meta
+
 lib=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cache=${VX_CACHE:-${XDG_CACHE_HOME:-~/.cache}/vx}
 
@@ -117,7 +119,7 @@ module_files() {
 	version=$(basename "$kernel"/lib/modules/*)
 	[ -f "$kernel/lib/modules/$version/modules.dep" ] || depmod -b "$kernel" "$version"
 	modprobe -C /dev/null -d "$kernel" -S "$version" --show-depends -a "$@" |
-		awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
+		awk 'sub(/^insmod /, "") && sub(/ *$/, "") && !seen[$0]++'
 }
 
 # unpack_module FILE OUT
