@@ -468,12 +468,12 @@ def a_stranger_at_the_control_socket_is_heard_in_nothing():
 
         def stranger():
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            sock.settimeout(SECONDS)
             sock.connect(str(path))
+            sock.settimeout(SECONDS)
             return sock
 
         wrong_db = {"protocol_min": 1, "protocol_max": 1, "db_epoch": 1,
-                    "db_id": vx.vm("calm")["id"]}
+                    "db_id": "0190a6a0-0000-7000-8000-000000000000"}
         for method, params in (("worker.quit", {}), ("worker.pause", {}),
                                ("worker.console_write", {"data": ""}),
                                ("worker.hello", wrong_db),
