@@ -25,6 +25,7 @@
 #include "daemon/instance.h"
 #include "daemon/listen.h"
 #include "daemon/recover.h"
+#include "daemon/spawn.h"
 #include "daemon/vxd.h"
 #include "schema/gen/api_table.h"
 #include "schema/gen/error_info.h"
@@ -206,6 +207,7 @@ static int load(struct vxd *d, struct err **e)
 /* By id, and by id alone: adopting may take a VM out of the set. */
 static void adopt_all(struct vxd *d)
 {
+	instance_dirs_sweep(d);
 	for (size_t i = 0; i < d->vms.n; i++)
 		instance_adopt(d, d->vms.by_id[i]);
 }

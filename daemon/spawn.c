@@ -23,6 +23,7 @@
 
 #include "base/channel.h"
 #include "base/fd.h"
+#include "base/id.h"
 #include "base/jail.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -109,11 +110,34 @@ int instance_dir_open(struct vxd *d, const char *vm, uint64_t number)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Has it a keeper or a worker, whatever the database says? */
+static bool instance_lives(struct vxd *d, const char *vm, uint64_t number)
+{
+	autofd int dir = instance_dir_open(d, vm, number);
+	uint64_t pid, start, now;
+	pid_t worker;
+
+	if (dir < 0 || faccessat(dir, EXIT_RECORD_NAME, F_OK, 0) == 0)
+		return false;
+	if (keeper_id_read(dir, &pid, &start) &&
+	    process_start_time((pid_t)pid, &now) == 0 && now == start)
+		return true;
+
+	autofd int fd = control_connect(dir, &worker);
+
+	return fd >= 0 || fd == -EAGAIN;
+}
+
 static int make_dir(struct vxd *d, const char *vm, uint64_t number, struct err **e)
 {
 	autofree char *path = mem_printf("%s/%llu", vm, (unsigned long long)number);
 	int fd = -1;
 
+	if (instance_lives(d, vm, number))
+		return err_set(e, ERR_CONFLICT,
+			       "a worker that the database does not know runs this VM, "
+			       "as its instance %llu",
+			       (unsigned long long)number);
 	/* What is left of an instance of that number never ran: it was not committed. */
 	instance_dir_remove(d, vm, number);
 	if ((mkdirat(d->vms_dir, vm, 0700) < 0 && errno != EEXIST) ||
@@ -126,14 +150,14 @@ static int make_dir(struct vxd *d, const char *vm, uint64_t number, struct err *
 
 void instance_dir_remove(struct vxd *d, const char *vm, uint64_t number)
 {
-	static const char *const names[] = { CONTROL_NAME, KEEPER_ID_NAME,
-					     EXIT_RECORD_NAME };
+	static const char *const names[] = {
+		CONTROL_NAME, KEEPER_ID_NAME, EXIT_RECORD_NAME,
+		"." EXIT_RECORD_NAME ".new", /* a keeper was killed as it wrote */
+	};
 	autofree char *path = mem_printf("%s/%llu", vm, (unsigned long long)number);
 	autofd int dir = instance_dir_open(d, vm, number);
 
-	if (dir < 0)
-		return;
-	for (size_t i = 0; i < COUNT(names); i++)
+	for (size_t i = 0; dir >= 0 && i < COUNT(names); i++)
 		unlinkat(dir, names[i], 0);
 	unlinkat(d->vms_dir, path, AT_REMOVEDIR);
 	unlinkat(d->vms_dir, vm, AT_REMOVEDIR); /* refused while others lie in it */
@@ -153,9 +177,31 @@ void instance_dirs_tidy(struct vxd *d, const char *vm, uint64_t keep)
 	while ((entry = readdir(entries))) {
 		uint64_t number = strtoull(entry->d_name, NULL, 10);
 
-		if (number && number != keep)
+		if (!number || number == keep)
+			continue;
+		if (instance_lives(d, vm, number))
+			log_warn("%s/vms/%s/%s: the database does not know it; left alone",
+				 d->paths.runtime, vm, entry->d_name);
+		else
 			instance_dir_remove(d, vm, number);
 	}
+	closedir(entries);
+	unlinkat(d->vms_dir, vm, AT_REMOVEDIR);
+}
+
+void instance_dirs_sweep(struct vxd *d)
+{
+	int fd = openat(d->vms_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!entries) {
+		cleanup_close(&fd);
+		return;
+	}
+	while ((entry = readdir(entries)))
+		if (entry->d_name[0] != '.' && !vm_by_id(&d->vms, entry->d_name))
+			instance_dirs_tidy(d, entry->d_name, 0);
 	closedir(entries);
 }
 

@@ -40,8 +40,10 @@ int spawn_instance(struct vxd *d, const struct managed_vm *vm,
 int instance_dir_open(struct vxd *d, const char *vm, uint64_t number);
 /* Remove it with all that vx put there. */
 void instance_dir_remove(struct vxd *d, const char *vm, uint64_t number);
-/* Remove those of all instances of a VM but `keep`, 0: of all. */
+/* Remove those of all instances of a VM but `keep`, 0: of all. What lives is left. */
 void instance_dirs_tidy(struct vxd *d, const char *vm, uint64_t keep);
+/* The same for VMs that are no more. */
+void instance_dirs_sweep(struct vxd *d);
 /* Connect to the worker's control socket in `dir`, checked to be one of ours: a
  * descriptor and the worker's pid, or -errno. */
 int control_connect(int dir, pid_t *out_worker);

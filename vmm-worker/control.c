@@ -4,6 +4,10 @@
  * Only our own user and root may connect, and nothing but worker.hello is heard
  * before it has named the database that this worker obeys. The newest vxd that has
  * said hello replaces the one before; its disappearance changes nothing.
+ *
+ * Seen from our user namespace, everybody who has no place in it is nobody: under a
+ * vxd of root, which makes us nobody, the check of the peer lets all pass and it is
+ * the directory of the socket, vxd's alone, that keeps others away.
  */
 #include "vmm-worker/worker.h"
 

@@ -70,7 +70,7 @@ struct machine {
 
 	_Atomic int run; /* enum machine_run, changed under run_lock */
 	pthread_mutex_t run_lock;
-	pthread_cond_t run_cond;       /* `run` changed, or running fell to 0 */
+	pthread_cond_t run_cond;    /* `run` changed, or running fell to 0 */
 	unsigned running;	    /* vCPU threads inside the run loop */
 	struct machine_end end;	    /* under run_lock */
 	void (*ended)(void *owner); /* from any thread: look at `end` */

@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -287,14 +290,28 @@ static int build(struct worker *w, struct err **e)
 	return boot(w, e);
 }
 
+/* Until it listens, nobody but its keeper can find a worker: till then it does not
+ * outlive it. */
+static int follow_keeper(const struct worker *w, struct err **e)
+{
+	struct pollfd p = { .fd = w->to_keeper };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, errno, "ask to end with the keeper");
+	if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
+		return err_set(e, ERR_UNAVAILABLE, "the keeper is gone");
+	return 0;
+}
+
 /* All until the guest runs. */
 static int start(struct worker *w, struct err **e)
 {
 	int rc;
 
-	if (receive_start(w, e) < 0 || seal_begin(w->to_keeper, e) < 0 || build(w, e) < 0 ||
-	    control_listen(w, e) < 0)
+	if (follow_keeper(w, e) < 0 || receive_start(w, e) < 0 || seal_begin(w->to_keeper, e) < 0 ||
+	    build(w, e) < 0 || control_listen(w, e) < 0)
 		return -1;
+	prctl(PR_SET_PDEATHSIG, 0); /* cannot fail */
 	rc = channel_send_now(w->to_vxd, "ready", strlen("ready"), NULL, 0);
 	if (rc < 0)
 		/* A vxd that went away meanwhile finds us later all the same. */

@@ -79,7 +79,8 @@ def pids_of(path):
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{entry}/exe") == str(path):
+                exe = os.readlink(f"/proc/{entry}/exe")
+                if exe.removesuffix(" (deleted)") == str(path):
                     found.append(int(entry))
     return found
 
@@ -164,9 +165,15 @@ class Vxd(Session):
                         client.call("vm.kill", vm=vm["id"])
 
     def kill_leftovers(self):
-        for pid in self.keepers() + self.workers():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """Keepers first, so that none of them tells how its worker ended."""
+        for _ in range(20):
+            pids = self.keepers() + self.workers()
+            if not pids:
+                return
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
 
     def workers(self):
         return pids_of(self.libexec / "vx-vmm")

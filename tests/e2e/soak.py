@@ -213,7 +213,9 @@ class Soak:
             for actor in self.actors:
                 actor.remove_all()
         mine = {}
-        for vm in [vm for actor in self.actors for vm in actor.vms]:
+        for actor, vm in [(a, vm) for a in self.actors for vm in a.vms]:
+            if vm.ends_by:
+                actor.wait_end(vm)
             mine[vm.name] = self.settled(vm.name)
             if not mine[vm.name]:
                 raise Failure(f"{vm.name} is gone")

@@ -425,6 +425,7 @@ static void be_ready(struct fake *f)
 {
 	if (listen(fd_of(f, FD_ROLE_CONTROL), 4) < 0)
 		_exit(97);
+	prctl(PR_SET_PDEATHSIG, 0);
 	uv_poll_init(&f->loop, &f->listener, fd_of(f, FD_ROLE_CONTROL));
 	uv_poll_start(&f->listener, UV_READABLE, listener_ready);
 	/* A vxd that went away meanwhile finds us later all the same. */
@@ -454,6 +455,7 @@ int main(int argc, char **argv)
 	static struct fake f;
 
 	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* until it listens, like the real one */
 	uv_loop_init(&f.loop);
 	uv_timer_init(&f.loop, &f.plan);
 	uv_timer_init(&f.loop, &f.noise);

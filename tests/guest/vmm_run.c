@@ -383,8 +383,6 @@ static void connect_control(struct run *r)
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/control.sock", r->dir);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		die("control socket", NULL);
-	unlink(addr.sun_path);
-	rmdir(r->dir);
 	config.app = r;
 	r->link = link_new(&r->loop, fd, &config, &e);
 	if (!r->link || link_worker_hello(r->link, &hello, greeted, r, &e) < 0)
@@ -400,6 +398,16 @@ static void send_start(struct run *r, int fd)
 		errno = -rc;
 		die("start message", NULL);
 	}
+}
+
+/* Nobody else is to find it. */
+static void remove_control(const struct run *r)
+{
+	char path[sizeof(r->dir) + 16];
+
+	snprintf(path, sizeof(path), "%s/control.sock", r->dir);
+	unlink(path);
+	rmdir(r->dir);
 }
 
 /* Wait for "ready"; false when the worker is gone instead. */
@@ -435,6 +443,7 @@ int main(int argc, char **argv)
 	uv_poll_start(&r.keeper, UV_READABLE, report_ready);
 	if (wait_ready(start[0]))
 		connect_control(&r);
+	remove_control(&r);
 	uv_run(&r.loop, UV_RUN_DEFAULT);
 	waitpid(pid, &status, 0);
 	copy_output(&r);

@@ -17,7 +17,8 @@ UNIT_TESTS += %D%/test_bus %D%/test_console %D%/test_ich9_pm %D%/test_ioapic \
 %C%_test_ich9_pm_LDADD = %D%/libfakemachine.a $(VMM_TEST_LIBS)
 %C%_test_ioapic_SOURCES = %D%/test_ioapic.c
 %C%_test_ioapic_LDADD = %D%/libfakemachine.a $(VMM_TEST_LIBS)
-%C%_test_machine_kvm_SOURCES = %D%/test_machine_kvm.c
+%C%_test_machine_kvm_SOURCES = %D%/test_machine_kvm.c \
+	%D%/kvm_guests.c %D%/kvm_guests.h
 %C%_test_machine_kvm_LDADD = $(VMM_TEST_LIBS)
 %C%_test_serial16550_SOURCES = %D%/test_serial16550.c
 %C%_test_serial16550_LDADD = %D%/libfakemachine.a $(VMM_TEST_LIBS)
