@@ -115,8 +115,12 @@ static int empty_root(struct inmate *in UNUSED)
 static int limit_resources(struct inmate *in UNUSED)
 {
 	const struct rlimit core = { 0, 0 };
-	const struct rlimit files = { OPEN_FILES, OPEN_FILES };
+	struct rlimit files;
 
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return -errno;
+	files.rlim_max = MIN(files.rlim_max, OPEN_FILES);
+	files.rlim_cur = files.rlim_max;
 	if (setrlimit(RLIMIT_CORE, &core) < 0 || setrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -errno;
 	return 0;

@@ -18,6 +18,7 @@
 
 #define SCHEMA_VERSION 1
 #define PAGE_SIZE 4096
+#define DEFINITION_MAX (48 * 1024) /* of the 64 KiB of a message */
 
 static struct cause asked_by(const struct call *call)
 {
@@ -188,6 +189,20 @@ static int check_spec(struct vxd *d, const struct vm_create_params *p, struct er
 	return 0;
 }
 
+/* A worker gets its definition in one message, and says it back in another. */
+static int check_size(const struct vm_definition *d, struct err **e)
+{
+	autofree char *text = vm_definition_format(d);
+
+	if (strlen(text) <= DEFINITION_MAX)
+		return 0;
+	err_set(e, ERR_INVALID_PARAMS,
+		"the definition has %zu bytes; at most %d are possible", strlen(text),
+		DEFINITION_MAX);
+	err_object(e, d->name);
+	return err_hint(e, "use shorter paths, or pack modules into the initrd");
+}
+
 /* The definition that vxd makes of a specification. */
 static void resolve(struct vxd *d, const struct vm_create_params *p,
 		    struct vm_definition *out)
@@ -269,7 +284,8 @@ int api_vm_create(struct call *call, const struct vm_create_params *p,
 	resolve(d, p, &rec.definition);
 	if (!p->start)
 		host.memory_running = 0; /* it only has to fit some day */
-	if (admit_vm(&host, &rec.definition, e) < 0)
+	if (check_size(&rec.definition, e) < 0 ||
+	    admit_vm(&host, &rec.definition, e) < 0)
 		return -1;
 	if (p->start) {
 		files = boot_files_open(&rec.definition, e);

@@ -84,8 +84,8 @@ static void wait_in_order(struct unrecorded *u)
 	struct unrecorded *before;
 
 	TAILQ_FOREACH_REVERSE(before, &u->d->unrecorded, unrecorded_list, entry)
-		if (before->serial < u->serial)
-			break;
+	if (before->serial < u->serial)
+		break;
 	if (before)
 		TAILQ_INSERT_AFTER(&u->d->unrecorded, before, u, entry);
 	else
@@ -179,7 +179,8 @@ static void retry(void *owner)
 	struct store_batch *batch = store_batch_new();
 	struct unrecorded *u;
 
-	TAILQ_FOREACH(u, &d->unrecorded, entry) {
+	TAILQ_FOREACH(u, &d->unrecorded, entry)
+	{
 		const struct managed_vm *vm = vm_by_id(&d->vms, u->id);
 
 		/* One whose record may have to be taken back must wait. */
@@ -226,8 +227,8 @@ bool facts_wait(const struct managed_vm *vm)
 	struct unrecorded *u;
 
 	TAILQ_FOREACH(u, &vm->d->unrecorded, entry)
-		if (str_eq(u->id, vm_id(vm)))
-			return true;
+	if (str_eq(u->id, vm_id(vm)))
+		return true;
 	return false;
 }
 
@@ -271,8 +272,8 @@ int wish_allowed(const struct managed_vm *vm, struct err **e)
 {
 	if (!facts_wait(vm))
 		return change_allowed(vm, e);
-	err_set(e, ERR_UNAVAILABLE, "what happened to VM \"%s\" could not be recorded yet",
-		vm_name(vm));
+	err_set(e, ERR_UNAVAILABLE,
+		"what happened to VM \"%s\" could not be recorded yet", vm_name(vm));
 	err_object(e, vm_name(vm));
 	return err_hint(e, "is the disk full? the log of vxd says more");
 }

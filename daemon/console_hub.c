@@ -27,11 +27,11 @@ struct attachment {
 
 struct console_hub {
 	struct vxd *d;
-	struct managed_vm *vm; /* borrowed: it owns us */
+	struct managed_vm *vm;	   /* borrowed: it owns us */
 	int kick_fd;		   /* owned */
 	struct console_ring *ring; /* owned mapping, NULL: nothing to read */
 	struct fd_watch *kick;	   /* while anybody is attached */
-	struct timer *begin; /* new attachments start with the next turn */
+	struct timer *begin;	   /* new attachments start with the next turn */
 	bool ended;
 	struct vm_end *end; /* owned, may be NULL */
 	LIST_HEAD(, attachment) attached;

@@ -42,7 +42,7 @@
 #define SILENCE_MS 2000 /* a broken link may just be the beginning of an end */
 #define RECONNECT_MS 1000
 #define SEEK_NS 5000000000ull /* a worker that an earlier vxd just started may need */
-#define SAYS_AT_ONCE 20 /* notes that are recorded, and then one for each ... */
+#define SAYS_AT_ONCE 20	      /* notes that are recorded, and then one for each ... */
 #define SAYS_EVERY_NS 1000000000ull
 #define KILL_PATIENCE_MS 5000 /* then the keeper is not asked any more */
 

@@ -35,6 +35,16 @@
 #define LAST_WORDS 4096
 #define WRITE_TRIES 60 /* seconds that a full disk may last */
 
+#ifdef __SANITIZE_ADDRESS__
+/* LeakSanitizer's helper process is a child of ours; whoever kills our children would
+ * leave us waiting for it for ever. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+#endif
+
 struct keeper {
 	const char *vm, *instance, *worker_path;
 	pid_t pid;

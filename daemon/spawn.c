@@ -180,7 +180,8 @@ void instance_dirs_tidy(struct vxd *d, const char *vm, uint64_t keep)
 		if (!number || number == keep)
 			continue;
 		if (instance_lives(d, vm, number))
-			log_warn("%s/vms/%s/%s: the database does not know it; left alone",
+			log_warn("%s/vms/%s/%s: the database does not know it; left "
+				 "alone",
 				 d->paths.runtime, vm, entry->d_name);
 		else
 			instance_dir_remove(d, vm, number);

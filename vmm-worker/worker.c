@@ -308,8 +308,9 @@ static int start(struct worker *w, struct err **e)
 {
 	int rc;
 
-	if (follow_keeper(w, e) < 0 || receive_start(w, e) < 0 || seal_begin(w->to_keeper, e) < 0 ||
-	    build(w, e) < 0 || control_listen(w, e) < 0)
+	if (follow_keeper(w, e) < 0 || receive_start(w, e) < 0 ||
+	    seal_begin(w->to_keeper, e) < 0 || build(w, e) < 0 ||
+	    control_listen(w, e) < 0)
 		return -1;
 	prctl(PR_SET_PDEATHSIG, 0); /* cannot fail */
 	rc = channel_send_now(w->to_vxd, "ready", strlen("ready"), NULL, 0);

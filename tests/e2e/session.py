@@ -2,6 +2,7 @@
 
 Nothing of it outlives the test: VMs are killed, vxd is ended, the directory goes.
 """
+import functools
 import json
 import os
 import pathlib
@@ -26,6 +27,19 @@ def wait_until(what, condition, seconds):
         if time.monotonic() > end:
             raise Failure(f"{what}: not within {seconds} s")
         time.sleep(0.02)
+
+
+@functools.cache
+def no_workers():
+    """Why no worker can be started here, or None."""
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as e:
+        return f"/dev/kvm cannot be opened: {e.strerror}"
+    if subprocess.run(["unshare", "--user", "true"], capture_output=True,
+                      check=False).returncode:
+        return "this host allows no user namespaces"
+    return None
 
 
 class Session:

@@ -20,8 +20,8 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
-from session import (BUILD, Console, Failure, Session, run_tests,  # noqa: E402
-                     wait_until)
+from session import (BUILD, Console, Failure, Session, no_workers,  # noqa: E402
+                     run_tests, wait_until)
 
 IMAGES = BUILD / "tests/guest"
 VMM_RUN = IMAGES / "vmm_run"
@@ -558,6 +558,8 @@ TESTS = [
 
 def kvm_is_unusable():
     """Why /dev/kvm cannot be used, or None."""
+    if no_workers():
+        return no_workers()
     try:
         fd = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
         try:
