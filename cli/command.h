@@ -49,6 +49,8 @@ extern const struct command command_show;
 extern const struct command command_start;
 extern const struct command command_stop;
 extern const struct command command_kill;
+extern const struct command command_pause;
+extern const struct command command_resume;
 extern const struct command command_delete;
 extern const struct command command_console;
 extern const struct command command_events;

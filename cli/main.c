@@ -14,6 +14,8 @@ static const struct command *const commands[] = {
 	&command_start,
 	&command_stop,
 	&command_kill,
+	&command_pause,
+	&command_resume,
 	&command_delete,
 	&command_console,
 	&command_events,

@@ -446,6 +446,84 @@ const struct command command_kill = {
 	.run = run_kill,
 };
 
+/* ---- pause, resume ---- */
+
+/* The answer comes when it has happened; what the VM is now is asked for. */
+static int show_named(struct action *a, struct target *t)
+{
+	struct vm_get_params p = { .project = cli_project(a->cli),
+				   .vm = (char *)t->name };
+	autofini(vm_get_result) now = { 0 };
+	autofree char *text = NULL;
+	struct err *e = NULL;
+
+	if (client_vm_get(a->cli->client, &p, &now, &e) < 0)
+		return error_report(e);
+	text = a->cli->json
+		       ? vm_get_result_format(&now)
+		       : mem_printf("%s: %s", t->name, vm_state_name(now.vm.state));
+	return output_line(text);
+}
+
+static int call_pause(struct action *a, struct target *t, struct err **e)
+{
+	struct vm_pause_params p = { .project = cli_project(a->cli),
+				     .vm = (char *)t->name };
+	autofini(vm_pause_result) result = { 0 };
+
+	if (client_vm_pause(a->cli->client, &p, &result, e) < 0)
+		return err_wrap(e, "pause %s", t->name);
+	t->status = show_named(a, t);
+	return 0;
+}
+
+static int call_resume(struct action *a, struct target *t, struct err **e)
+{
+	struct vm_resume_params p = { .project = cli_project(a->cli),
+				      .vm = (char *)t->name };
+	autofini(vm_resume_result) result = { 0 };
+
+	if (client_vm_resume(a->cli->client, &p, &result, e) < 0)
+		return err_wrap(e, "resume %s", t->name);
+	t->status = show_named(a, t);
+	return 0;
+}
+
+static int run_pause(struct cli *cli, struct err **e)
+{
+	struct action a = { .cli = cli, .call = call_pause };
+
+	return act(&a, e);
+}
+
+static int run_resume(struct cli *cli, struct err **e)
+{
+	struct action a = { .cli = cli, .call = call_resume };
+
+	return act(&a, e);
+}
+
+const struct command command_pause = {
+	.name = "pause",
+	.summary = "stop the virtual CPUs of running VMs",
+	.usage = "[OPTION]... NAME...",
+	.about = "Stop the virtual CPUs of VMs, and their time; memory stays as it "
+		 "is.\n",
+	.args_min = 1,
+	.args_max = SIZE_MAX,
+	.run = run_pause,
+};
+
+const struct command command_resume = {
+	.name = "resume",
+	.summary = "let paused VMs run again",
+	.usage = "[OPTION]... NAME...",
+	.about = "Let paused VMs run again.\n",
+	.args_min = 1,
+	.args_max = SIZE_MAX,
+	.run = run_resume,
+};
+
 /* ---- delete ---- */
 
 static int call_delete(struct action *a, struct target *t, struct err **e)

@@ -376,6 +376,34 @@ int api_vm_kill(struct call *call, const struct vm_kill_params *p,
 	return 0;
 }
 
+/* -- pause, resume: the worker's answer is ours; its note changes the state */
+
+int api_vm_pause(struct call *call, const struct vm_pause_params *p,
+		 struct vm_pause_result *out, struct err **e)
+{
+	struct vxd *d = call_app(call);
+	struct managed_vm *vm = vm_find(&d->vms, p->project, p->vm, e);
+
+	if (!vm || change_allowed(vm, e) < 0)
+		return -1;
+	if (!vm->live || vm->state != VM_STATE_RUNNING)
+		return refuse_state(vm, "paused", e);
+	return instance_pause(vm->live, call, e);
+}
+
+int api_vm_resume(struct call *call, const struct vm_resume_params *p,
+		  struct vm_resume_result *out, struct err **e)
+{
+	struct vxd *d = call_app(call);
+	struct managed_vm *vm = vm_find(&d->vms, p->project, p->vm, e);
+
+	if (!vm || change_allowed(vm, e) < 0)
+		return -1;
+	if (!vm->live || vm->state != VM_STATE_PAUSED)
+		return refuse_state(vm, "resumed", e);
+	return instance_resume(vm->live, call, e);
+}
+
 /* -- delete */
 
 static void delete_granted(struct wish *w, struct managed_vm *vm)

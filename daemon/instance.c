@@ -627,6 +627,15 @@ void instance_adopt(struct vxd *d, struct managed_vm *vm)
 	}
 }
 
+static int check_greeted(const struct instance *in, struct err **e)
+{
+	if (in->greeted)
+		return 0;
+	err_set(e, ERR_UNAVAILABLE, "the worker of VM \"%s\" does not answer",
+		vm_name(in->vm));
+	return err_object(e, vm_name(in->vm));
+}
+
 /* -- stop and kill */
 
 static void stop_expired(void *owner)
@@ -659,11 +668,8 @@ int instance_stop(struct instance *in, uint64_t deadline_s, bool then_kill,
 {
 	const struct worker_power_button_params p = { 0 };
 
-	if (!in->greeted) {
-		err_set(e, ERR_UNAVAILABLE, "the worker of VM \"%s\" does not answer",
-			vm_name(in->vm));
-		return err_object(e, vm_name(in->vm));
-	}
+	if (check_greeted(in, e) < 0)
+		return -1;
 	if (link_worker_power_button(in->link, &p, button_answered, NULL, e) < 0)
 		return -1;
 	in->stop_asked = true;
@@ -710,12 +716,49 @@ int instance_kill(struct instance *in, struct err **e)
 	return 0;
 }
 
-/* -- console input */
+/* -- calls that are handed on to the worker, whose answer is theirs */
+
+static void release(struct call *call, const struct err *e)
+{
+	call_release(call, e ? err_dup(e) : NULL);
+}
+
+static void pause_answered(void *owner, struct worker_pause_result *r, struct err *e)
+{
+	release(owner, e);
+}
+
+static void resume_answered(void *owner, struct worker_resume_result *r, struct err *e)
+{
+	release(owner, e);
+}
 
 static void write_answered(void *owner, struct worker_console_write_result *r,
 			   struct err *e)
 {
-	call_release(owner, e ? err_dup(e) : NULL);
+	release(owner, e);
+}
+
+int instance_pause(struct instance *in, struct call *call, struct err **e)
+{
+	const struct worker_pause_params p = { 0 };
+
+	if (check_greeted(in, e) < 0 ||
+	    link_worker_pause(in->link, &p, pause_answered, call, e) < 0)
+		return -1;
+	call_hold(call);
+	return 0;
+}
+
+int instance_resume(struct instance *in, struct call *call, struct err **e)
+{
+	const struct worker_resume_params p = { 0 };
+
+	if (check_greeted(in, e) < 0 ||
+	    link_worker_resume(in->link, &p, resume_answered, call, e) < 0)
+		return -1;
+	call_hold(call);
+	return 0;
 }
 
 int instance_console_write(struct instance *in, struct call *call, const char *data,
@@ -723,11 +766,8 @@ int instance_console_write(struct instance *in, struct call *call, const char *d
 {
 	const struct worker_console_write_params p = { .data = (char *)data };
 
-	if (!in->greeted)
-		return err_set(e, ERR_UNAVAILABLE,
-			       "the worker of VM \"%s\" does not answer",
-			       vm_name(in->vm));
-	if (link_worker_console_write(in->link, &p, write_answered, call, e) < 0)
+	if (check_greeted(in, e) < 0 ||
+	    link_worker_console_write(in->link, &p, write_answered, call, e) < 0)
 		return -1;
 	call_hold(call);
 	return 0;

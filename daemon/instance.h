@@ -26,6 +26,9 @@ int instance_stop(struct instance *in, uint64_t deadline_s, bool then_kill,
 		  struct err **e);
 /* End it now. -1 and *e when there is no process that could be told. */
 int instance_kill(struct instance *in, struct err **e);
+/* Stop and start the vCPUs; the call's reply waits for the worker's. */
+int instance_pause(struct instance *in, struct call *call, struct err **e);
+int instance_resume(struct instance *in, struct call *call, struct err **e);
 /* Type `data` (base64) into the console; the call's reply waits for the worker's. */
 int instance_console_write(struct instance *in, struct call *call, const char *data,
 			   struct err **e);

@@ -14,6 +14,8 @@ import tempfile
 import threading
 import time
 
+from jsonrpc import Client
+
 BUILD = pathlib.Path(os.environ["VX_BUILD"])
 
 
@@ -113,6 +115,14 @@ class Session:
 
     def vm(self, name):
         return self.json("show", name)["vm"]
+
+    def events(self):
+        """All that were committed so far, oldest first."""
+        client = Client(self.socket, timeout=20)
+        last = client.call("events.subscribe", after_seq=0)["seq"]
+        out = [client.notification("event", 20)["event"] for _ in range(last)]
+        client.close()
+        return out
 
     def wait_state(self, name, state, seconds=30):
         wait_until(f"{name} is {state}", lambda: self.vm(name)["state"] == state, seconds)

@@ -441,6 +441,36 @@ def the_console_keeps_its_past_and_takes_lines():
         ended(vx, "talk", "guest-poweroff")
 
 
+def a_paused_guest_neither_runs_nor_loses_what_is_typed():
+    with Session() as vx:
+        vx.ctl("create", "nap", "--kernel", IMAGES / "guest-pvh32", "--cmdline", "end=echo")
+        vx.ctl("start", "nap")
+        with Console(vx, "nap") as console:
+            console.expect("echo", SECONDS)
+            for _ in range(2):
+                if (out := vx.ctl("pause", "nap").stdout) != "nap: paused\n":
+                    raise Failure(f"pause says {out!r}")
+                console.type("hello")
+                for verb in ("pause", "stop"):
+                    done = vx.ctl(verb, "nap", check=False)
+                    if done.returncode != 4 or "paused" not in done.stderr:
+                        raise Failure(f"{verb} again: {done.returncode}: {done.stderr}")
+                seen = len(console.text)
+                time.sleep(0.3)
+                if "hello" in console.text[console.seen:] or len(console.text) != seen:
+                    raise Failure("a paused guest answers")
+                if (out := vx.ctl("resume", "nap").stdout) != "nap: running\n":
+                    raise Failure(f"resume says {out!r}")
+                console.expect("hello", SECONDS)
+        events = [e["state"] for e in vx.events() if e["type"] == "state"]
+        want = ["starting", "running", *["paused", "running"] * 2]
+        if events != want:
+            raise Failure(f"events tell of {events}")
+        vx.ctl("pause", "nap")
+        vx.ctl("kill", "nap")
+        ended(vx, "nap", "kill")
+
+
 def run_ends_with_the_guests_byte_and_leaves_nothing():
     with Session() as vx:
         for byte in (0, 42):
@@ -550,6 +580,7 @@ TESTS = [
     each_end_is_told_by_vxctl,
     stop_presses_the_button_and_kill_does_not_ask,
     the_console_keeps_its_past_and_takes_lines,
+    a_paused_guest_neither_runs_nor_loses_what_is_typed,
     run_ends_with_the_guests_byte_and_leaves_nothing,
     a_stranger_at_the_control_socket_is_heard_in_nothing,
     a_kernel_that_is_none_fails_the_start_with_the_reason,
