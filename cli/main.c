@@ -8,21 +8,11 @@
 #include "cli/command.h"
 
 static const struct command *const commands[] = {
-	&command_create,
-	&command_list,
-	&command_show,
-	&command_start,
-	&command_stop,
-	&command_kill,
-	&command_pause,
-	&command_resume,
-	&command_delete,
-	&command_console,
-	&command_events,
-	&command_run,
-	&command_version,
-	&command_admin,
-	NULL,
+	&command_create,  &command_list,   &command_show,
+	&command_start,	  &command_stop,   &command_kill,
+	&command_pause,	  &command_resume, &command_delete,
+	&command_console, &command_events, &command_run,
+	&command_version, &command_admin,  NULL,
 };
 
 int main(int argc, char **argv)

@@ -126,6 +126,20 @@ static int set_on_reboot(void *into, const char *value, struct err **e)
 	return err_set(e, ERR_INVALID_PARAMS, "%s is neither restart nor stop", value);
 }
 
+static int set_restart(void *into, const char *value, struct err **e)
+{
+	if (restart_policy_from_name(value, &((struct vm_spec *)into)->restart))
+		return 0;
+	return err_set(e, ERR_INVALID_PARAMS, "%s is none of never, on-failure, always",
+		       value);
+}
+
+static int set_autostart(void *into, const char *value, struct err **e)
+{
+	((struct vm_spec *)into)->autostart = true;
+	return 0;
+}
+
 static int set_protect(void *into, const char *value, struct err **e)
 {
 	((struct vm_spec *)into)->protect = true;
@@ -184,6 +198,8 @@ const struct flag vm_spec_flags[VM_SPEC_FLAGS] = {
 	{ "memory", 'm', "SIZE", "Guest RAM, as 512M or 2G; else 256M.", set_memory },
 	{ "machine", 0, "NAME", "Machine version: pv-1.", set_machine },
 	{ "on-reboot", 0, "restart|stop", "What a reset by the guest does; else restart.", set_on_reboot },
+	{ "restart", 0, "never|on-failure|always", "Start it again when it ends so; else never.", set_restart },
+	{ "autostart", 0, NULL, "Start it when vxd starts first after the host did.", set_autostart },
 	{ "debug-exit", 0, NULL, "Give the guest port 0xf4: a byte written there ends the VM with that status.", set_debug_exit },
 	{ "protect", 0, NULL, "Refuse delete.", set_protect },
 	{ "label", 0, "KEY=VALUE", "Free label; may be given 64 times.", add_label },

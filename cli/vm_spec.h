@@ -8,7 +8,7 @@
 #include "schema/gen/types.h"
 
 /* Their `into` is a struct vm_spec that vm_spec_init() made. */
-#define VM_SPEC_FLAGS 12
+#define VM_SPEC_FLAGS 14
 extern const struct flag vm_spec_flags[VM_SPEC_FLAGS];
 
 /* The schema's defaults; no kernel yet. */

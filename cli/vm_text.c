@@ -75,6 +75,8 @@ static void add_definition(struct str *out, const struct vm_definition *d)
 	str_add_char(out, '\n');
 	add_boot(out, &d->boot);
 	add_line(out, "on-reboot", on_reboot_name(d->on_reboot));
+	add_line(out, "restart", restart_policy_name(d->restart));
+	add_line(out, "autostart", d->autostart ? "yes" : "no");
 	add_line(out, "debug-exit", d->debug_exit ? "yes" : "no");
 	add_line(out, "protect", d->protect ? "yes" : "no");
 	add_line(out, "ephemeral", d->ephemeral ? "yes" : "no");
@@ -114,6 +116,11 @@ void vm_text(const struct vm *vm, uint64_t now_us, struct str *out)
 	str_addf(out, "revision: %" PRIu64 "\n", d->revision);
 	if (vm->end)
 		add_end(out, vm->end, now_us);
+	if (vm->has_restart_us) {
+		str_add(out, "starts again: ");
+		time_format(vm->restart_us, out);
+		str_addf(out, " (restart %" PRIu64 " in a row)\n", vm->restarts);
+	}
 }
 
 void event_text(const struct event *ev, struct str *out)

@@ -10,122 +10,26 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "daemon/admission.h"
 #include "daemon/change.h"
 #include "daemon/instance.h"
-#include "daemon/spawn.h"
+#include "daemon/restart.h"
+#include "daemon/start.h"
 #include "schema/gen/api.h"
 
 #define SCHEMA_VERSION 1
 #define PAGE_SIZE 4096
 #define DEFINITION_MAX (48 * 1024) /* of the 64 KiB of a message */
 
-static struct cause asked_by(const struct call *call)
-{
-	return (struct cause){ .actor = call_actor(call),
-			       .request_id = call_request_id(call) };
-}
-
-static int refuse_state(const struct managed_vm *vm, const char *verb, struct err **e)
-{
-	err_set(e, ERR_CONFLICT, "VM \"%s\" is %s and cannot be %s", vm_name(vm),
-		vm_state_name(vm->state), verb);
-	return err_object(e, vm_name(vm));
-}
-
-static struct wish *wish_new(struct vxd *d, struct call *call)
-{
-	struct wish *w = mem_new(struct wish);
-
-	w->d = d;
-	w->call = call;
-	return w;
-}
-
-static struct admission_host host_now(const struct vxd *d, const struct managed_vm *but)
-{
-	struct admission_host h = { .memory = host_memory() };
-
-	for (size_t i = 0; i < d->vms.n; i++) {
-		const struct managed_vm *vm = d->vms.by_name[i];
-
-		if (vm != but && vm_state_is_live(vm->state)) {
-			h.memory_running += vm->rec.definition.memory;
-			h.vms_running++;
-		}
-	}
-	return h;
-}
-
-/* -- start, alone or as part of create */
-
-static void start_granted(struct wish *w, struct managed_vm *vm)
-{
-	instance_start(w->d, vm, w->files);
-}
-
-static void start_refused(struct wish *w, struct managed_vm *vm)
-{
-	vm_record_fini(&vm->rec);
-	vm->rec = w->before;
-	w->before = (struct vm_record){ 0 };
-	vm->state = w->state_before;
-	vm->since_us = clock_wall_us();
-}
-
-/* The record and state of a VM that is about to start: a new instance. */
-static void begin_instance(struct vxd *d, struct managed_vm *vm)
-{
-	struct instance_record *rec = mem_new(struct instance_record);
-
-	rec->number = vm->rec.instance ? vm->rec.instance->number + 1 : 1;
-	rec->boot_id = mem_strdup(d->boot_id);
-	rec->started_us = clock_wall_us();
-	if (vm->rec.instance)
-		instance_record_fini(vm->rec.instance);
-	free(vm->rec.instance);
-	vm->rec.instance = rec;
-	vm->rec.desired = DESIRED_STATE_RUNNING;
-	vm_state_after(vm->state, VM_INPUT_START, &vm->state);
-	vm->since_us = clock_wall_us();
-}
-
 int api_vm_start(struct call *call, const struct vm_start_params *p,
 		 struct vm_start_result *out, struct err **e)
 {
 	struct vxd *d = call_app(call);
 	struct managed_vm *vm = vm_find(&d->vms, p->project, p->vm, e);
-	const struct cause why = asked_by(call);
-	struct admission_host host;
-	struct boot_files *files;
-	struct store_batch *batch;
-	enum vm_state next;
-	struct event ev;
-	struct wish *w;
 
-	if (!vm || wish_allowed(vm, e) < 0)
+	if (!vm || vm_start(d, vm, call, e) < 0)
 		return -1;
-	if (!vm_state_after(vm->state, VM_INPUT_START, &next))
-		return refuse_state(vm, "started", e);
-	host = host_now(d, vm);
-	if (admit_vm(&host, &vm->rec.definition, e) < 0)
-		return -1;
-	files = boot_files_open(&vm->rec.definition, e);
-	if (!files)
-		return -1;
-	w = wish_new(d, call);
-	w->files = files;
-	w->granted = start_granted;
-	w->refused = start_refused;
-	w->state_before = vm->state;
-	vm_record_copy(&vm->rec, &w->before);
-	begin_instance(d, vm);
-	ev = event_about(vm, EVENT_TYPE_STATE, &why);
-	batch = store_batch_new();
-	store_batch_put_vm(batch, &vm->rec);
-	store_batch_event(batch, &ev);
+	restart_cancel(vm);
 	vm_describe(vm, &out->vm);
-	wish_commit(w, vm, batch, "vm.start");
 	return 0;
 }
 
@@ -180,6 +84,13 @@ static int check_spec(struct vxd *d, const struct vm_create_params *p, struct er
 			(unsigned long long)p->vm.memory);
 		return err_path(e, "vm.memory");
 	}
+	if (p->vm.ephemeral && p->vm.restart != RESTART_POLICY_NEVER) {
+		err_set(e, ERR_INVALID_PARAMS,
+			"vm.restart must be never for an ephemeral VM, which goes when "
+			"it "
+			"ends");
+		return err_path(e, "vm.restart");
+	}
 	if (p->vm.name && vm_by_name(&d->vms, p->project, p->vm.name)) {
 		err_set(e, ERR_ALREADY_EXISTS,
 			"there is a VM \"%s\" already in project \"%s\"", p->vm.name,
@@ -233,6 +144,8 @@ static void resolve(struct vxd *d, const struct vm_create_params *p,
 		.debug_exit = s->debug_exit,
 		.on_reboot = s->on_reboot,
 		.ephemeral = s->ephemeral,
+		.restart = s->restart,
+		.autostart = s->autostart,
 	};
 	out->updated_us = out->created_us;
 	copy.n_labels = 0;
@@ -247,7 +160,7 @@ static void create_refused(struct wish *w, struct managed_vm *vm)
 static void commit_create(struct vxd *d, struct call *call, struct managed_vm *vm,
 			  struct boot_files *files)
 {
-	const struct cause why = asked_by(call);
+	const struct cause why = cause_of(call);
 	struct store_batch *batch = store_batch_new();
 	struct wish *w = wish_new(d, call);
 	struct event ev = event_about(vm, EVENT_TYPE_CREATED, &why);
@@ -257,7 +170,7 @@ static void commit_create(struct vxd *d, struct call *call, struct managed_vm *v
 	if (files) {
 		w->files = files;
 		w->granted = start_granted;
-		begin_instance(d, vm);
+		start_prepare(d, vm);
 		ev = event_about(vm, EVENT_TYPE_STATE, &why);
 		store_batch_event(batch, &ev);
 	}
@@ -272,7 +185,6 @@ int api_vm_create(struct call *call, const struct vm_create_params *p,
 	autofree char *hash = p->idempotency_key ? hash_of(p) : NULL;
 	const struct managed_vm *before =
 		hash ? vm_by_key(d, p->project, p->idempotency_key) : NULL;
-	struct admission_host host = host_now(d, NULL);
 	autofini(vm_record) rec = { .desired = DESIRED_STATE_STOPPED };
 	struct boot_files *files = NULL;
 	struct managed_vm *vm;
@@ -282,12 +194,12 @@ int api_vm_create(struct call *call, const struct vm_create_params *p,
 	if (check_spec(d, p, e) < 0)
 		return -1;
 	resolve(d, p, &rec.definition);
-	if (!p->start)
-		host.memory_running = 0; /* it only has to fit some day */
 	if (check_size(&rec.definition, e) < 0 ||
-	    admit_vm(&host, &rec.definition, e) < 0)
+	    admit_some_day(&rec.definition, e) < 0)
 		return -1;
 	if (p->start) {
+		if (admit_now(d, NULL, &rec.definition, e) < 0)
+			return -1;
 		files = boot_files_open(&rec.definition, e);
 		if (!files)
 			return -1;
@@ -334,16 +246,33 @@ int api_vm_list(struct call *call, const struct vm_list_params *p,
 
 /* -- stop, kill */
 
+/* It has ended and was about to be started again: it stays as it is. */
+static void stay_down(struct vxd *d, struct managed_vm *vm, struct call *call)
+{
+	struct cause why = cause_of(call);
+	struct event ev;
+
+	why.detail = "it is not started again";
+	vm->rec.desired = DESIRED_STATE_STOPPED;
+	ev = event_about(vm, EVENT_TYPE_REPORTED, &why);
+	fact_record(d, vm, &ev, call);
+}
+
 int api_vm_stop(struct call *call, const struct vm_stop_params *p,
 		struct vm_stop_result *out, struct err **e)
 {
 	struct vxd *d = call_app(call);
 	struct managed_vm *vm = vm_find(&d->vms, p->project, p->vm, e);
-	const struct cause why = asked_by(call);
+	const struct cause why = cause_of(call);
 	enum vm_state next;
 
 	if (!vm || change_allowed(vm, e) < 0)
 		return -1;
+	if (restart_cancel(vm)) {
+		stay_down(d, vm, call);
+		vm_describe(vm, &out->vm);
+		return 0;
+	}
 	if (!vm->live || !vm_state_after(vm->state, VM_INPUT_STOP, &next)) {
 		refuse_state(vm, "stopped", e);
 		return vm->live ? err_hint(e, "vxctl kill ends it in any case") : -1;
@@ -361,11 +290,16 @@ int api_vm_kill(struct call *call, const struct vm_kill_params *p,
 {
 	struct vxd *d = call_app(call);
 	struct managed_vm *vm = vm_find(&d->vms, p->project, p->vm, e);
-	const struct cause why = asked_by(call);
+	const struct cause why = cause_of(call);
 	enum vm_state next;
 
 	if (!vm || change_allowed(vm, e) < 0)
 		return -1;
+	if (restart_cancel(vm)) {
+		stay_down(d, vm, call);
+		vm_describe(vm, &out->vm);
+		return 0;
+	}
 	if (!vm->live || !vm_state_after(vm->state, VM_INPUT_KILL, &next))
 		return refuse_state(vm, "killed", e);
 	if (instance_kill(vm->live, e) < 0)
@@ -421,7 +355,7 @@ int api_vm_delete(struct call *call, const struct vm_delete_params *p,
 {
 	struct vxd *d = call_app(call);
 	struct managed_vm *vm = vm_find(&d->vms, p->project, p->vm, e);
-	const struct cause why = asked_by(call);
+	const struct cause why = cause_of(call);
 	struct store_batch *batch;
 	struct event ev;
 	struct wish *w;

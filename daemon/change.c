@@ -81,11 +81,10 @@ static void recorded(struct unrecorded *u)
 
 static void wait_in_order(struct unrecorded *u)
 {
-	struct unrecorded *before;
+	struct unrecorded *before = TAILQ_LAST(&u->d->unrecorded, unrecorded_list);
 
-	TAILQ_FOREACH_REVERSE(before, &u->d->unrecorded, unrecorded_list, entry)
-	if (before->serial < u->serial)
-		break;
+	while (before && before->serial > u->serial)
+		before = TAILQ_PREV(before, unrecorded_list, entry);
 	if (before)
 		TAILQ_INSERT_AFTER(&u->d->unrecorded, before, u, entry);
 	else
@@ -300,12 +299,24 @@ static void wish_committed(void *owner, struct event *events, size_t n,
 		if (w->granted)
 			w->granted(w, vm);
 	}
-	call_release(w->call, e ? err_dup(e) : NULL);
+	if (w->call)
+		call_release(w->call, e ? err_dup(e) : NULL);
+	else if (e)
+		log_err(e, "VM %s: what vxd itself wanted", w->id);
 	wish_free(w);
 }
 
-void wish_commit(struct wish *w, struct managed_vm *vm, struct store_batch *batch,
-		 const char *method)
+struct wish *wish_new(struct vxd *d, struct call *call)
+{
+	struct wish *w = mem_new(struct wish);
+
+	w->d = d;
+	w->call = call;
+	return w;
+}
+
+static void audit_call(const struct wish *w, const struct managed_vm *vm,
+		       struct store_batch *batch, const char *method)
 {
 	const struct audit_record audit = {
 		.time_us = clock_wall_us(),
@@ -317,8 +328,16 @@ void wish_commit(struct wish *w, struct managed_vm *vm, struct store_batch *batc
 	};
 
 	store_batch_audit(batch, &audit);
+}
+
+void wish_commit(struct wish *w, struct managed_vm *vm, struct store_batch *batch,
+		 const char *method)
+{
 	w->id = mem_strdup(vm_id(vm));
 	vm->changing = true;
-	call_hold(w->call);
+	if (w->call) {
+		audit_call(w, vm, batch, method);
+		call_hold(w->call);
+	}
 	store_commit(w->d->store, batch, wish_committed, w);
 }

@@ -38,7 +38,7 @@ void facts_fini(struct vxd *d);
 
 struct wish {
 	struct vxd *d;
-	struct call *call; /* its reply is held */
+	struct call *call; /* its reply is held; NULL: vxd's own wish */
 	char *id;	   /* owned: of the VM */
 	/* After the commit, before the reply. May be NULL. */
 	void (*granted)(struct wish *w, struct managed_vm *vm);
@@ -49,7 +49,9 @@ struct wish {
 	struct boot_files *files; /* owned: what a start will need */
 };
 
-/* Commit `batch` (consumed) for `w` (consumed), a change of `vm`, with its audit record. */
+struct wish *wish_new(struct vxd *d, struct call *call) NODISCARD;
+/* Commit `batch` (consumed) for `w` (consumed), a change of `vm`; a call's change with
+ * its audit record. */
 void wish_commit(struct wish *w, struct managed_vm *vm, struct store_batch *batch,
 		 const char *method);
 /* ERR_CONFLICT while a wish about this VM is on its way. */

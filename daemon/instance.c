@@ -33,6 +33,7 @@
 #include "daemon/exit_record.h"
 #include "daemon/keeper_id.h"
 #include "daemon/planner.h"
+#include "daemon/restart.h"
 #include "rpc/link.h"
 #include "schema/console_ring.h"
 #include "schema/gen/worker_client.h"
@@ -145,6 +146,7 @@ static void finish(struct vxd *d, struct managed_vm *vm, struct vm_end *end)
 		console_hub_end(vm->console, rec->end);
 	if (vm->rec.definition.ephemeral)
 		ephemeral_ended(d, vm);
+	restart_after_end(d, vm);
 }
 
 static void finish_without_record(struct vxd *d, struct managed_vm *vm,
@@ -612,6 +614,7 @@ void instance_adopt(struct vxd *d, struct managed_vm *vm)
 	case PLAN_NOTHING:
 		if (vm->rec.definition.ephemeral)
 			ephemeral_ended(d, vm);
+		restart_after_end(d, vm);
 		break;
 	case PLAN_RECORD_EXIT:
 		finish_by_record(d, vm);

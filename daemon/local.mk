@@ -15,7 +15,9 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/listen.c %D%/listen.h \
 	%D%/planner.c %D%/planner.h \
 	%D%/recover.c %D%/recover.h \
+	%D%/restart.c %D%/restart.h \
 	%D%/spawn.c %D%/spawn.h \
+	%D%/start.c %D%/start.h \
 	%D%/vm.c %D%/vm.h \
 	%D%/vm_state.c %D%/vm_state.h \
 	%D%/vxd.h

@@ -25,6 +25,7 @@
 #include "daemon/instance.h"
 #include "daemon/listen.h"
 #include "daemon/recover.h"
+#include "daemon/restart.h"
 #include "daemon/spawn.h"
 #include "daemon/vxd.h"
 #include "schema/gen/api_table.h"
@@ -210,6 +211,7 @@ static void adopt_all(struct vxd *d)
 	instance_dirs_sweep(d);
 	for (size_t i = 0; i < d->vms.n; i++)
 		instance_adopt(d, d->vms.by_id[i]);
+	autostart_all(d);
 }
 
 static int serve(struct vxd *d, struct err **e)

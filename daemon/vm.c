@@ -29,6 +29,7 @@ const char *vm_name(const struct managed_vm *vm)
 static void managed_vm_free(struct managed_vm *vm)
 {
 	timer_free(vm->linger);
+	timer_free(vm->restart);
 	console_hub_free(vm->console);
 	vm_record_fini(&vm->rec);
 	free(vm);
@@ -193,6 +194,9 @@ void vm_describe(const struct managed_vm *vm, struct vm *out)
 		out->has_pid = true;
 		out->pid = in->keeper_pid;
 	}
+	out->restarts = vm->restarts;
+	out->has_restart_us = vm->restart_us != 0;
+	out->restart_us = vm->restart_us;
 	if (in && in->end) {
 		out->end = mem_new(struct vm_end);
 		vm_end_copy(in->end, out->end);

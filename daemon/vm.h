@@ -26,6 +26,9 @@ struct managed_vm {
 	bool changing;		     /* an API call's commit is under way */
 	struct instance *live;	     /* owned, NULL without a worker */
 	struct console_hub *console; /* owned, NULL when nothing was printed yet */
+	struct timer *restart;	     /* owned: starts it again, restart.h */
+	uint64_t restart_us;	     /* when; 0: it is not to be started again */
+	unsigned restarts;	     /* in a row */
 	struct timer *linger; /* owned: an ended ephemeral VM waits for a reader */
 };
 

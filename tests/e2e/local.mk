@@ -1,4 +1,4 @@
-SCRIPTS_PLAIN += %D%/test_vxd.py %D%/test_vxd_restart.py %D%/test_vxd_rpc.py \
+SCRIPTS_PLAIN += %D%/test_vxd.py %D%/test_vxd_policy.py %D%/test_vxd_restart.py %D%/test_vxd_rpc.py \
 	%D%/test_vxd_store.py %D%/test_vxd_worker.py
 SCRIPTS_BOXED += %D%/test_debian.py
 EXTRA_DIST += %D%/session.py %D%/jsonrpc.py %D%/fake.py

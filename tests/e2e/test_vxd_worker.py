@@ -18,18 +18,8 @@ def lives_on(vx):
     vx.call("vm.delete", vm="other")
 
 
-def events(vx):
-    """All events so far."""
-    with vx.client() as client:
-        newest = client.call("events.subscribe", after_seq=0)["seq"]
-        found = []
-        while len(found) < newest:
-            found.append(client.notification("event")["event"])
-        return found
-
-
 def reports(vx, name):
-    return [e["detail"] for e in events(vx)
+    return [e["detail"] for e in vx.events()
             if e["name"] == name and e["type"] == "reported"]
 
 
@@ -172,7 +162,7 @@ def notes_without_sense_are_ignored_and_the_others_heard():
         vx.run("noisy", "noisy")
         time.sleep(1)
         expect("its state", vx.state("noisy"), "running")
-        resets = [e for e in events(vx) if e["type"] == "guest-reset"]
+        resets = [e for e in vx.events() if e["type"] == "guest-reset"]
         if not resets:
             raise AssertionError("its resets were not heard")
         expect("who reset it", resets[0]["actor"], "guest")

@@ -27,3 +27,7 @@ UNIT_TESTS += %D%/test_admission %D%/test_exit_record %D%/test_planner %D%/test_
 %C%_test_vm_set_LDADD = $(DAEMON_TEST_LIBS)
 %C%_test_vm_state_SOURCES = %D%/test_vm_state.c
 %C%_test_vm_state_LDADD = $(DAEMON_TEST_LIBS)
+
+UNIT_TESTS += %D%/test_restart
+%C%_test_restart_SOURCES = %D%/test_restart.c
+%C%_test_restart_LDADD = $(DAEMON_TEST_LIBS)
