@@ -10,7 +10,9 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/ephemeral.c %D%/ephemeral.h \
 	%D%/events.c %D%/events.h \
 	%D%/exit_record.c %D%/exit_record.h \
-	%D%/instance.c %D%/instance.h \
+	%D%/instance.c %D%/instance.h %D%/instance_internal.h \
+	%D%/instance_calls.c \
+	%D%/instance_end.c \
 	%D%/keeper_id.c %D%/keeper_id.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/planner.c %D%/planner.h \

@@ -333,6 +333,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit is a full disk */
 	umask(077);
 	raise_file_limit();
 	LIST_INIT(&d.clients);

@@ -70,7 +70,7 @@ static void start_again(void *owner)
 		return;
 	if (e->code != ERR_CONFLICT && e->code != ERR_UNAVAILABLE)
 		tell_refusal(vm, e);
-	schedule(vm, restart_delay_ms(vm->restarts++));
+	restart_later(vm);
 }
 
 static void schedule(struct managed_vm *vm, uint64_t ms)
@@ -81,6 +81,11 @@ static void schedule(struct managed_vm *vm, uint64_t ms)
 	timer_set(vm->restart, ms);
 }
 
+void restart_later(struct managed_vm *vm)
+{
+	schedule(vm, restart_delay_ms(vm->restarts++));
+}
+
 void restart_after_end(struct vxd *d UNUSED, struct managed_vm *vm)
 {
 	const struct instance_record *in = vm->rec.instance;
@@ -89,7 +94,7 @@ void restart_after_end(struct vxd *d UNUSED, struct managed_vm *vm)
 		return;
 	if (in->end->time_us > in->started_us + STEADY_US)
 		vm->restarts = 0;
-	schedule(vm, restart_delay_ms(vm->restarts++));
+	restart_later(vm);
 }
 
 bool restart_cancel(struct managed_vm *vm)

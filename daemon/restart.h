@@ -19,6 +19,8 @@ uint64_t restart_delay_ms(unsigned before);
 
 /* An instance of `vm` ended, or vxd found it so. */
 void restart_after_end(struct vxd *d, struct managed_vm *vm);
+/* A start came to nothing: it is tried again, later. */
+void restart_later(struct managed_vm *vm);
 /* Somebody stopped it: true when it was about to be started again, and no longer is. */
 bool restart_cancel(struct managed_vm *vm);
 /* Start what is to run from the beginning and has not run in this boot of the host. */

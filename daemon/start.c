@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "daemon/admission.h"
 #include "daemon/instance.h"
+#include "daemon/restart.h"
 
 struct cause cause_of(const struct call *call)
 {
@@ -61,6 +62,8 @@ static void start_refused(struct wish *w, struct managed_vm *vm)
 	w->before = (struct vm_record){ 0 };
 	vm->state = w->state_before;
 	vm->since_us = clock_wall_us();
+	if (!w->call || restart_wanted(&vm->rec))
+		restart_later(vm);
 }
 
 /* The record and state of a VM that is about to start: a new instance. */

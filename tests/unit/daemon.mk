@@ -31,3 +31,11 @@ UNIT_TESTS += %D%/test_admission %D%/test_exit_record %D%/test_planner %D%/test_
 UNIT_TESTS += %D%/test_restart
 %C%_test_restart_SOURCES = %D%/test_restart.c
 %C%_test_restart_LDADD = $(DAEMON_TEST_LIBS)
+
+# the half that keeps promises, over a store and connections that fail
+UNIT_TESTS += %D%/test_change %D%/test_console_hub
+
+%C%_test_change_SOURCES = %D%/test_change.c
+%C%_test_change_LDADD = $(DAEMON_TEST_LIBS)
+%C%_test_console_hub_SOURCES = %D%/test_console_hub.c
+%C%_test_console_hub_LDADD = $(DAEMON_TEST_LIBS)

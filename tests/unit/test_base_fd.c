@@ -5,12 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -325,6 +328,35 @@ static void what_could_shrink_under_us_is_not_taken_for_sealed(void)
 	T_OK(!fd_is_memfd_sealed(-1, 0));
 }
 
+static bool is_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void an_eventfd_is_known_and_cleared_without_waiting(void)
+{
+	autofd int event = eventfd(0, EFD_CLOEXEC); /* it would block */
+	uint64_t n = 7;
+	int fds[2];
+
+	T_OK(fd_is_eventfd(event));
+	T_EQ(write(event, &n, sizeof(n)), (intmax_t)sizeof(n));
+	T_OK(is_readable(event));
+	fd_eventfd_clear(event);
+	T_OK(!is_readable(event));
+	fd_eventfd_clear(event);
+
+	T_EQ(pipe(fds), 0);
+	autofd int in = fds[0], out = fds[1];
+	autofd int memory = fd_memfd_sealed("anon_inode:[eventfd]", 4096);
+	autofd int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+	T_OK(!fd_is_eventfd(in) && !fd_is_eventfd(out) && !fd_is_eventfd(memory));
+	T_OK(!fd_is_eventfd(timer) && !fd_is_eventfd(-1));
+}
+
 int main(void)
 {
 	static const struct t_case cases[] = {
@@ -345,6 +377,7 @@ int main(void)
 		T_CASE(a_directory_of_that_name_is_not_replaced),
 		T_CASE(a_sealed_memory_file_keeps_its_size),
 		T_CASE(what_could_shrink_under_us_is_not_taken_for_sealed),
+		T_CASE(an_eventfd_is_known_and_cleared_without_waiting),
 	};
 
 	return T_RUN(cases);

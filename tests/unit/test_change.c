@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "daemon/change.h"
+#include "daemon/restart.h"
+#include "daemon/start.h"
 #include "daemon/store_internal.h"
 
 #define COMMITS_MAX 16
@@ -82,6 +84,11 @@ static void expect_told(const char *what)
 }
 
 /* -- the daemon */
+
+uint64_t host_memory(void)
+{
+	return 1 << 30;
+}
 
 static const struct cause by_guest = { .actor = "guest" };
 
@@ -263,6 +270,29 @@ static void the_keepers_record_stays_until_the_end_is_on_disk(void)
 	vxd_free(d);
 }
 
+static void a_restart_that_could_not_be_recorded_is_tried_again(void)
+{
+	struct vxd *d = vxd_new();
+	struct managed_vm *vm = add(d, "a", VM_STATE_STOPPED);
+	autofree char *kernel = mem_printf("%s/kernel", t_dir());
+
+	close(open(kernel, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	vm->rec.definition.boot.kernel = mem_strdup(kernel);
+	T_EQ(vm_start(d, vm, NULL, NULL), 0);
+	T_EQ(vm->state, VM_STATE_STARTING);
+	T_EQ(vm->rec.instance->number, 2);
+	refuse(ERR_NO_SPACE);
+	T_EQ(vm->state, VM_STATE_STOPPED);
+	T_EQ(vm->rec.instance->number, 1);
+	T_OK(vm->restart_us && vm->restarts == 1);
+	wait_for_retry(d);
+	T_EQ(vm->rec.instance->number, 2);
+	refuse(ERR_NO_SPACE);
+	T_EQ(vm->restarts, 2);
+	T_OK(restart_cancel(vm));
+	vxd_free(d);
+}
+
 static void a_sentence_too_long_for_an_event_is_cut(void)
 {
 	struct vxd *d = vxd_new();
@@ -290,6 +320,7 @@ int main(void)
 		T_CASE(nothing_is_wished_of_a_vm_whose_past_is_not_recorded),
 		T_CASE(a_record_that_may_be_taken_back_is_not_recorded),
 		T_CASE(the_keepers_record_stays_until_the_end_is_on_disk),
+		T_CASE(a_restart_that_could_not_be_recorded_is_tried_again),
 		T_CASE(a_sentence_too_long_for_an_event_is_cut),
 	};
 
