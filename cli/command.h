@@ -52,6 +52,7 @@ extern const struct command command_kill;
 extern const struct command command_pause;
 extern const struct command command_resume;
 extern const struct command command_delete;
+extern const struct command command_wait;
 extern const struct command command_console;
 extern const struct command command_events;
 extern const struct command command_run;

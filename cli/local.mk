@@ -1,6 +1,7 @@
 # vxctl: everything but main.c is an archive, so that tests link its modules.
 noinst_LIBRARIES += %D%/libcli.a
 %C%_libcli_a_SOURCES = \
+	%D%/action.c %D%/action.h \
 	%D%/admin.c \
 	%D%/command.c %D%/command.h \
 	%D%/console.c %D%/console.h \
@@ -18,6 +19,7 @@ noinst_LIBRARIES += %D%/libcli.a
 	%D%/version.c \
 	%D%/vm_spec.c %D%/vm_spec.h \
 	%D%/vm_text.c %D%/vm_text.h \
+	%D%/wait.c \
 	%D%/watch.c %D%/watch.h
 
 CLI_LIBS = cli/libcli.a schema/libapiclient.a rpc/librpc.a schema/libschema.a \

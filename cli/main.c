@@ -7,13 +7,26 @@
 
 #include "cli/command.h"
 
+/* clang-format off */
 static const struct command *const commands[] = {
-	&command_create,  &command_list,   &command_show,
-	&command_start,	  &command_stop,   &command_kill,
-	&command_pause,	  &command_resume, &command_delete,
-	&command_console, &command_events, &command_run,
-	&command_version, &command_admin,  NULL,
+	&command_create,
+	&command_list,
+	&command_show,
+	&command_start,
+	&command_stop,
+	&command_kill,
+	&command_pause,
+	&command_resume,
+	&command_wait,
+	&command_delete,
+	&command_console,
+	&command_events,
+	&command_run,
+	&command_version,
+	&command_admin,
+	NULL,
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

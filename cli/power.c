@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/action.h"
 #include "cli/format.h"
 #include "cli/output.h"
 #include "cli/vm_text.h"
@@ -20,198 +21,6 @@
 #define SECOND_NS 1000000000ull
 /* Beyond a stop's own deadline: vxd's word is awaited before we call it late. */
 #define GRACE_NS (10 * SECOND_NS)
-#define FOREVER UINT64_MAX
-
-struct target {
-	const char *name; /* borrowed */
-	struct vm vm;	  /* what the call answered */
-	bool waiting;
-	int status;
-};
-
-struct action {
-	struct cli *cli;
-	int (*call)(struct action *a, struct target *t, struct err **e);
-	/* What an event about a target that waits means for it. */
-	void (*event)(struct action *a, struct target *t, const struct event *ev);
-	/* What has not happened at the deadline, and the command that helps. */
-	const char *late, *late_hint;
-	bool wait;
-	uint64_t deadline_ns; /* monotonic; FOREVER: none */
-	uint64_t deadline_s;  /* the same for people */
-	struct target *targets;
-	size_t n;
-};
-
-static void settle(struct target *t, struct err *e)
-{
-	t->waiting = false;
-	t->status = error_report(e);
-}
-
-/* The VM as it is now goes out, or in words; a VM that is gone is shown as it was. */
-static int show_now(struct action *a, struct target *t, enum vm_state state,
-		    enum end_reason reason)
-{
-	struct vm_get_params p = { .project = cli_project(a->cli),
-				   .vm = t->vm.definition.id };
-	autofini(vm_get_result) now = { 0 };
-	autofini(str) line = { 0 };
-	autofree char *json = NULL;
-
-	if (a->cli->json) {
-		if (client_vm_get(a->cli->client, &p, &now, NULL) < 0)
-			vm_copy(&t->vm, &now.vm);
-		json = vm_get_result_format(&now);
-		return output_line(json);
-	}
-	str_addf(&line, "%s: %s", t->name, vm_state_name(state));
-	if (reason != END_REASON_NONE)
-		str_addf(&line, " (%s)", end_reason_name(reason));
-	return output_line(line.data);
-}
-
-static void done(struct action *a, struct target *t, enum vm_state state,
-		 enum end_reason reason)
-{
-	t->waiting = false;
-	t->status = show_now(a, t, state, reason);
-}
-
-static bool has_ended(enum vm_state state)
-{
-	return state == VM_STATE_STOPPED || state == VM_STATE_FAILED;
-}
-
-/*
- * The VM as it is now. Where an event may be older than our own call, this decides.
- * False when it cannot be had, and then the target is settled.
- */
-static bool ask(struct action *a, struct target *t, struct vm_get_result *out)
-{
-	struct vm_get_params p = { .project = cli_project(a->cli),
-				   .vm = t->vm.definition.id };
-	struct err *e = NULL;
-
-	if (client_vm_get(a->cli->client, &p, out, &e) == 0)
-		return true;
-	settle(t, e);
-	return false;
-}
-
-/* An event that is not what was waited for; NULL: the deadline passed. */
-static void give_up(struct action *a, struct target *t, const struct event *ev)
-{
-	struct err *e = NULL;
-
-	if (ev && has_ended(ev->state)) {
-		err_set(&e, ERR_WORKER_FAILED, "%s: it ended by itself: %s%s%s",
-			t->name, end_reason_name(ev->reason), ev->detail ? ": " : "",
-			ev->detail ? ev->detail : "");
-	} else if (ev && ev->state == VM_STATE_UNKNOWN) {
-		err_set(&e, ERR_UNAVAILABLE, "%s: its worker does not answer", t->name);
-	} else {
-		err_set(&e, ERR_TIMEOUT, "%s: %s within %" PRIu64 " s", t->name,
-			a->late, a->deadline_s);
-		if (a->late_hint)
-			err_hint(&e, "vxctl %s %s ends it at once", a->late_hint,
-				 t->name);
-	}
-	settle(t, e);
-}
-
-static bool any_waiting(const struct action *a)
-{
-	for (size_t i = 0; i < a->n; i++)
-		if (a->targets[i].waiting)
-			return true;
-	return false;
-}
-
-/* Nothing more can be heard: every target that waits fails by `e`. Consumes it. */
-static void fail_all(struct action *a, struct err *e)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		struct target *t = &a->targets[i];
-		struct err *own = err_dup(e);
-
-		if (!t->waiting) {
-			err_free(own);
-			continue;
-		}
-		err_wrap(&own, "%s", t->name);
-		settle(t, own);
-	}
-	err_free(e);
-}
-
-static void time_out(struct action *a)
-{
-	for (size_t i = 0; i < a->n; i++)
-		if (a->targets[i].waiting)
-			give_up(a, &a->targets[i], NULL);
-}
-
-static void wait_all(struct action *a)
-{
-	while (any_waiting(a)) {
-		autofini(event) ev = { 0 };
-		struct err *e = NULL;
-		int left =
-			a->deadline_ns == FOREVER ? -1 : watch_left_ms(a->deadline_ns);
-		int rc = watch_next(a->cli, left, &ev, &e);
-
-		if (rc < 0) {
-			fail_all(a, e);
-			return;
-		}
-		if (rc == 0) {
-			time_out(a);
-			return;
-		}
-		for (size_t i = 0; i < a->n; i++) {
-			struct target *t = &a->targets[i];
-
-			if (t->waiting && str_eq(ev.id, t->vm.definition.id))
-				a->event(a, t, &ev);
-		}
-	}
-}
-
-static void call_all(struct action *a)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		struct target *t = &a->targets[i];
-		struct err *e = NULL;
-
-		if (a->call(a, t, &e) < 0)
-			settle(t, e);
-		else if (a->wait)
-			t->waiting = true;
-	}
-}
-
-static int act(struct action *a, struct err **e)
-{
-	struct cli *cli = a->cli;
-	int worst = 0;
-
-	if (cli_connect(cli, e) < 0 || (a->wait && watch_begin(cli, e) < 0))
-		return -1;
-	a->n = cli->n_args;
-	a->targets = mem_array(a->n, sizeof(*a->targets));
-	for (size_t i = 0; i < a->n; i++)
-		a->targets[i].name = cli->args[i];
-	call_all(a);
-	if (a->wait)
-		wait_all(a);
-	for (size_t i = 0; i < a->n; i++) {
-		worst = MAX(worst, a->targets[i].status);
-		vm_fini(&a->targets[i].vm);
-	}
-	free(steal(a->targets));
-	return worst;
-}
 
 /* ---- start ---- */
 
@@ -235,14 +44,14 @@ static void not_running(struct action *a, struct target *t)
 	const struct vm *vm = &now.vm;
 	struct err *e = NULL;
 
-	if (!ask(a, t, &now) || vm->instance != t->vm.instance)
+	if (!target_ask(a, t, &now) || vm->instance != t->vm.instance)
 		return;
-	if (has_ended(vm->state) && vm->end)
+	if (state_has_ended(vm->state) && vm->end)
 		vm_end_error(t->name, vm->end, &e);
 	else if (vm->state == VM_STATE_UNKNOWN)
 		err_set(&e, ERR_UNAVAILABLE, "%s: its worker does not answer", t->name);
 	if (e)
-		settle(t, e);
+		target_settle(t, e);
 }
 
 static void event_start(struct action *a, struct target *t, const struct event *ev)
@@ -250,7 +59,7 @@ static void event_start(struct action *a, struct target *t, const struct event *
 	bool is_state = ev->type == EVENT_TYPE_STATE;
 
 	if (is_state && ev->state == VM_STATE_RUNNING)
-		done(a, t, ev->state, ev->reason);
+		target_done(a, t, ev->state, ev->reason);
 	else if (ev->type == EVENT_TYPE_DELETED ||
 		 (is_state && ev->state != VM_STATE_STARTING))
 		not_running(a, t);
@@ -265,7 +74,7 @@ int power_wait_running(struct cli *cli, struct vm *vm)
 			    .targets = &t,
 			    .n = 1 };
 
-	wait_all(&a);
+	action_wait(&a);
 	return t.status;
 }
 
@@ -277,7 +86,7 @@ static int run_start(struct cli *cli, struct err **e)
 			    .wait = true,
 			    .deadline_ns = FOREVER };
 
-	return act(&a, e);
+	return action_run(&a, e);
 }
 
 const struct command command_start = {
@@ -353,7 +162,7 @@ static int call_stop(struct action *a, struct target *t, struct err **e)
 	t->vm = result.vm;
 	result.vm = (struct vm){ 0 };
 	if (!a->wait)
-		t->status = show_now(a, t, t->vm.state, END_REASON_NONE);
+		t->status = target_show(a, t, t->vm.state, END_REASON_NONE);
 	return 0;
 }
 
@@ -364,12 +173,12 @@ static void event_stop(struct action *a, struct target *t, const struct event *e
 	if (ev->type != EVENT_TYPE_STATE || ev->state == VM_STATE_STOPPING)
 		return;
 	if (ev->state == VM_STATE_STOPPED)
-		done(a, t, ev->state, ev->reason);
-	else if (has_ended(ev->state) || ev->state == VM_STATE_UNKNOWN)
-		give_up(a, t, ev);
+		target_done(a, t, ev->state, ev->reason);
+	else if (state_has_ended(ev->state) || ev->state == VM_STATE_UNKNOWN)
+		target_give_up(a, t, ev);
 	/* It runs again: the guest did not obey. */
-	else if (ask(a, t, &now) && now.vm.state == VM_STATE_RUNNING)
-		give_up(a, t, NULL);
+	else if (target_ask(a, t, &now) && now.vm.state == VM_STATE_RUNNING)
+		target_give_up(a, t, NULL);
 }
 
 static int run_stop(struct cli *cli, struct err **e)
@@ -385,7 +194,7 @@ static int run_stop(struct cli *cli, struct err **e)
 			    .deadline_s = seconds };
 
 	a.deadline_ns = clock_mono_ns() + seconds * SECOND_NS + GRACE_NS;
-	return act(&a, e);
+	return action_run(&a, e);
 }
 
 const struct command command_stop = {
@@ -419,8 +228,8 @@ static int call_kill(struct action *a, struct target *t, struct err **e)
 
 static void event_kill(struct action *a, struct target *t, const struct event *ev)
 {
-	if (ev->type == EVENT_TYPE_STATE && has_ended(ev->state))
-		done(a, t, ev->state, ev->reason);
+	if (ev->type == EVENT_TYPE_STATE && state_has_ended(ev->state))
+		target_done(a, t, ev->state, ev->reason);
 }
 
 static int run_kill(struct cli *cli, struct err **e)
@@ -433,7 +242,7 @@ static int run_kill(struct cli *cli, struct err **e)
 			    .deadline_ns = clock_mono_ns() + GRACE_NS,
 			    .deadline_s = GRACE_NS / SECOND_NS };
 
-	return act(&a, e);
+	return action_run(&a, e);
 }
 
 const struct command command_kill = {
@@ -493,14 +302,14 @@ static int run_pause(struct cli *cli, struct err **e)
 {
 	struct action a = { .cli = cli, .call = call_pause };
 
-	return act(&a, e);
+	return action_run(&a, e);
 }
 
 static int run_resume(struct cli *cli, struct err **e)
 {
 	struct action a = { .cli = cli, .call = call_resume };
 
-	return act(&a, e);
+	return action_run(&a, e);
 }
 
 const struct command command_pause = {
@@ -545,7 +354,7 @@ static int run_delete(struct cli *cli, struct err **e)
 {
 	struct action a = { .cli = cli, .call = call_delete };
 
-	return act(&a, e);
+	return action_run(&a, e);
 }
 
 const struct command command_delete = {

@@ -253,6 +253,20 @@ class FakeVxd:
         after.append(lambda: threading.Thread(target=obey, daemon=True).start())
         return {"vm": vm.view()}
 
+    def do_vm_pause(self, conn, params, after):
+        vm = self.find(params)
+        if vm.state != "running":
+            raise ApiError("conflict", f"{vm.definition['name']} is {vm.state}")
+        self.set_state(vm, "paused")
+        return {}
+
+    def do_vm_resume(self, conn, params, after):
+        vm = self.find(params)
+        if vm.state != "paused":
+            raise ApiError("conflict", f"{vm.definition['name']} is {vm.state}")
+        self.set_state(vm, "running")
+        return {}
+
     def do_vm_kill(self, conn, params, after):
         vm = self.find(params)
         if vm.state in ("stopped", "failed"):

@@ -204,6 +204,36 @@ def kill_and_delete_report_each_name():
         w.ctl("kill", "a", want=3)
 
 
+def pause_and_resume_say_what_the_vm_is_now():
+    with World() as w:
+        w.create("a", "", "--start")
+        w.create("b", "")
+        done = w.ctl("pause", "a", "b", want=4)
+        equal(done.out, "a: paused\n")
+        has(done.err, "pause b: b is stopped")
+        equal(w.ctl("resume", "a").out, "a: running\n")
+        equal(json.loads(w.ctl("pause", "a", "-o", "json").out)["vm"]["state"], "paused")
+
+
+def wait_ends_with_the_vm_or_in_the_state_that_is_named():
+    with World() as w:
+        w.create("done", "end=guest-poweroff", "--start")
+        w.create("idle", "")
+        w.create("runs", "", "--start")
+        # What is so already, and what becomes so.
+        equal(sorted(w.ctl("wait", "done", "idle").out.splitlines()),
+              ["done: stopped (guest-poweroff)", "idle: stopped"])
+        equal(w.ctl("wait", "--for", "running", "runs").out, "runs: running\n")
+        with w.popen("wait", "runs", stdout=subprocess.PIPE, text=True) as child:
+            time.sleep(0.3)
+            w.ctl("kill", "runs")
+            equal(child.communicate(timeout=20)[0], "runs: stopped (kill)\n")
+        done = w.ctl("wait", "--for", "paused", "--timeout", "1", "idle", "nope", want=7)
+        has(done.err, "idle: it did not come to that within 1 s")
+        has(done.err, "wait for nope: there is no VM nope")
+        w.ctl("wait", "--for", "happy", "idle", want=2)
+
+
 def a_daemon_that_goes_away_is_reported_for_each_vm():
     with World() as w:
         w.create("a")
@@ -488,6 +518,8 @@ TESTS = [
     stop_waits_for_the_end_and_says_when_it_does_not_come,
     stop_without_waiting_only_asks,
     kill_and_delete_report_each_name,
+    pause_and_resume_say_what_the_vm_is_now,
+    wait_ends_with_the_vm_or_in_the_state_that_is_named,
     a_daemon_that_goes_away_is_reported_for_each_vm,
     json_of_an_action_is_a_line_for_each_vm,
     a_piped_console_gets_all_of_its_input_and_shows_all_output_to_the_end,
