@@ -323,8 +323,11 @@ static void start_answered(void *owner)
 	fd_watch_free(steal(in->start_watch));
 	close(steal_fd(&in->start));
 	/* Else the start failed, and the keeper's record says how. */
-	if (ready)
+	if (ready) {
+		/* Refused for a while, it may just be ending: its keeper will tell. */
+		in->seek_until = clock_mono_ns() + SEEK_NS;
 		instance_connect(in);
+	}
 }
 
 static struct instance *instance_new(struct vxd *d, struct managed_vm *vm)

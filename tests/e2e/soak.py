@@ -342,9 +342,10 @@ class Soak:
             f"{n} {what}" for what, n in sorted(counts.items())) + ")"
         if self.restarts:
             return text + f", vxd ended {self.ends} times"
-        first, last = self.samples[0], self.samples[-1]
-        return text + (f", vxd's descriptors {first[0]} then {last[0]}, its private memory "
-                       f"{first[1] >> 10} then {last[1] >> 10} KiB")
+        fds, memory = zip(*self.samples)
+        thirds = [memory[len(memory) * i // 3] >> 10 for i in (0, 1, 2)]
+        return text + (f", vxd's descriptors {fds[0]} then {fds[-1]}, its private memory "
+                       f"by thirds {thirds} and at last {memory[-1] >> 10} KiB")
 
 
 class Actor:
