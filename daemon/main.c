@@ -48,11 +48,6 @@ static const char usage[] =
 	"  --recover      Rebuild a damaged or lost database and end.\n"
 	"  --version      Print the version and end.\n";
 
-uint64_t host_memory(void)
-{
-	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 /* -- options */
 
 static char *absolute(const char *path)

@@ -6,6 +6,8 @@
  */
 #include "daemon/start.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/admission.h"
@@ -25,6 +27,11 @@ int refuse_state(const struct managed_vm *vm, const char *verb, struct err **e)
 	err_set(e, ERR_CONFLICT, "VM \"%s\" is %s and cannot be %s", vm_name(vm),
 		vm_state_name(vm->state), verb);
 	return err_object(e, vm_name(vm));
+}
+
+static uint64_t host_memory(void)
+{
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 int admit_now(const struct vxd *d, const struct managed_vm *vm,

@@ -42,7 +42,4 @@ struct vxd {
 	bool try_one;	     /* one of several was refused: find out which */
 };
 
-/* RAM of this host in bytes. */
-uint64_t host_memory(void);
-
 #endif

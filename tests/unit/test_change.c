@@ -85,11 +85,6 @@ static void expect_told(const char *what)
 
 /* -- the daemon */
 
-uint64_t host_memory(void)
-{
-	return 1 << 30;
-}
-
 static const struct cause by_guest = { .actor = "guest" };
 
 static struct managed_vm *add(struct vxd *d, const char *name, enum vm_state state)
