@@ -46,6 +46,7 @@ struct command {
 extern const struct command command_create;
 extern const struct command command_list;
 extern const struct command command_show;
+extern const struct command command_set;
 extern const struct command command_start;
 extern const struct command command_stop;
 extern const struct command command_kill;

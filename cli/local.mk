@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/libcli.a
 	%D%/output.c %D%/output.h \
 	%D%/power.c %D%/power.h \
 	%D%/run.c %D%/run.h \
+	%D%/set.c \
 	%D%/table.c %D%/table.h \
 	%D%/terminal.c %D%/terminal.h \
 	%D%/version.c \

@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
 	&command_create,
 	&command_list,
 	&command_show,
+	&command_set,
 	&command_start,
 	&command_stop,
 	&command_kill,

@@ -41,7 +41,7 @@ char *path_absolute(const char *path, struct err **e)
 	return mem_printf("%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, path);
 }
 
-static int set_path(char **at, const char *value, struct err **e)
+int path_set(char **at, const char *value, struct err **e)
 {
 	char *path = path_absolute(value, e);
 
@@ -53,12 +53,12 @@ static int set_path(char **at, const char *value, struct err **e)
 
 static int set_kernel(void *into, const char *value, struct err **e)
 {
-	return set_path(&((struct vm_spec *)into)->boot.kernel, value, e);
+	return path_set(&((struct vm_spec *)into)->boot.kernel, value, e);
 }
 
 static int set_initrd(void *into, const char *value, struct err **e)
 {
-	return set_path(&((struct vm_spec *)into)->boot.initrd, value, e);
+	return path_set(&((struct vm_spec *)into)->boot.initrd, value, e);
 }
 
 static int add_module(void *into, const char *value, struct err **e)
@@ -153,38 +153,42 @@ static int set_debug_exit(void *into, const char *value, struct err **e)
 }
 
 /* Keep the map sorted; a key said twice has its last value. */
-static void put_label(struct vm_spec *spec, char *key, char *value)
+static void put_label(struct kv **labels, size_t *n, char *key, char *value)
 {
 	size_t at = 0;
 
-	while (at < spec->n_labels && strcmp(spec->labels[at].key, key) < 0)
+	while (at < *n && strcmp((*labels)[at].key, key) < 0)
 		at++;
-	if (at < spec->n_labels && strcmp(spec->labels[at].key, key) == 0) {
+	if (at < *n && strcmp((*labels)[at].key, key) == 0) {
 		free(key);
-		replace(&spec->labels[at].value, value);
+		replace(&(*labels)[at].value, value);
 		return;
 	}
-	spec->labels =
-		mem_grow(spec->labels, spec->n_labels + 1, sizeof(*spec->labels));
-	memmove(&spec->labels[at + 1], &spec->labels[at],
-		(spec->n_labels - at) * sizeof(*spec->labels));
-	spec->labels[at] = (struct kv){ key, value };
-	spec->n_labels++;
+	*labels = mem_grow(*labels, *n + 1, sizeof(**labels));
+	memmove(&(*labels)[at + 1], &(*labels)[at], (*n - at) * sizeof(**labels));
+	(*labels)[at] = (struct kv){ key, value };
+	++*n;
+}
+
+int label_add(struct kv **labels, size_t *n, const char *value, struct err **e)
+{
+	const char *equals = strchr(value, '=');
+
+	if (!equals || equals == value)
+		return err_set(e, ERR_INVALID_PARAMS, "%s is not KEY=VALUE", value);
+	if (*n == LABELS_MAX)
+		return err_set(e, ERR_INVALID_PARAMS, "more than %d labels",
+			       LABELS_MAX);
+	put_label(labels, n, mem_strndup(value, (size_t)(equals - value)),
+		  mem_strdup(equals + 1));
+	return 0;
 }
 
 static int add_label(void *into, const char *value, struct err **e)
 {
 	struct vm_spec *spec = into;
-	const char *equals = strchr(value, '=');
 
-	if (!equals || equals == value)
-		return err_set(e, ERR_INVALID_PARAMS, "%s is not KEY=VALUE", value);
-	if (spec->n_labels == LABELS_MAX)
-		return err_set(e, ERR_INVALID_PARAMS, "more than %d labels",
-			       LABELS_MAX);
-	put_label(spec, mem_strndup(value, (size_t)(equals - value)),
-		  mem_strdup(equals + 1));
-	return 0;
+	return label_add(&spec->labels, &spec->n_labels, value, e);
 }
 
 /* clang-format off */

@@ -17,5 +17,9 @@ int vm_spec_init(struct vm_spec *spec, struct err **e);
 int vm_spec_check(const struct vm_spec *spec, struct err **e);
 /* `path` as the daemon needs it: behind the working directory unless absolute. */
 char *path_absolute(const char *path, struct err **e) NODISCARD;
+/* The same in place of what `at` owned. */
+int path_set(char **at, const char *value, struct err **e);
+/* "KEY=VALUE" into a sorted map; a key that is there gets the new value. */
+int label_add(struct kv **labels, size_t *n, const char *value, struct err **e);
 
 #endif

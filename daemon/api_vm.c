@@ -11,14 +11,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "daemon/change.h"
+#include "daemon/definition.h"
 #include "daemon/instance.h"
 #include "daemon/restart.h"
 #include "daemon/start.h"
 #include "schema/gen/api.h"
 
 #define SCHEMA_VERSION 1
-#define PAGE_SIZE 4096
-#define DEFINITION_MAX (48 * 1024) /* of the 64 KiB of a message */
 
 int api_vm_start(struct call *call, const struct vm_start_params *p,
 		 struct vm_start_result *out, struct err **e)
@@ -74,44 +73,6 @@ static int answer_again(const struct managed_vm *vm, const char *hash,
 		return -1;
 	vm_describe(vm, &out->vm);
 	return 0;
-}
-
-static int check_spec(struct vxd *d, const struct vm_create_params *p, struct err **e)
-{
-	if (p->vm.memory % PAGE_SIZE) {
-		err_set(e, ERR_INVALID_PARAMS,
-			"vm.memory must be a multiple of %d bytes, not %llu", PAGE_SIZE,
-			(unsigned long long)p->vm.memory);
-		return err_path(e, "vm.memory");
-	}
-	if (p->vm.ephemeral && p->vm.restart != RESTART_POLICY_NEVER) {
-		err_set(e, ERR_INVALID_PARAMS,
-			"vm.restart must be never for an ephemeral VM, which goes when "
-			"it "
-			"ends");
-		return err_path(e, "vm.restart");
-	}
-	if (p->vm.name && vm_by_name(&d->vms, p->project, p->vm.name)) {
-		err_set(e, ERR_ALREADY_EXISTS,
-			"there is a VM \"%s\" already in project \"%s\"", p->vm.name,
-			p->project);
-		return err_object(e, p->vm.name);
-	}
-	return 0;
-}
-
-/* A worker gets its definition in one message, and says it back in another. */
-static int check_size(const struct vm_definition *d, struct err **e)
-{
-	autofree char *text = vm_definition_format(d);
-
-	if (strlen(text) <= DEFINITION_MAX)
-		return 0;
-	err_set(e, ERR_INVALID_PARAMS,
-		"the definition has %zu bytes; at most %d are possible", strlen(text),
-		DEFINITION_MAX);
-	err_object(e, d->name);
-	return err_hint(e, "use shorter paths, or pack modules into the initrd");
 }
 
 /* The definition that vxd makes of a specification. */
@@ -191,10 +152,10 @@ int api_vm_create(struct call *call, const struct vm_create_params *p,
 
 	if (before)
 		return answer_again(before, hash, out, e);
-	if (check_spec(d, p, e) < 0)
+	if (p->vm.name && definition_check_name(d, p->project, p->vm.name, e) < 0)
 		return -1;
 	resolve(d, p, &rec.definition);
-	if (check_size(&rec.definition, e) < 0 ||
+	if (definition_check(&rec.definition, "vm", e) < 0 ||
 	    admit_some_day(&rec.definition, e) < 0)
 		return -1;
 	if (p->start) {

@@ -3,10 +3,12 @@ noinst_LIBRARIES += %D%/libdaemon.a
 %C%_libdaemon_a_SOURCES = \
 	%D%/admission.c %D%/admission.h \
 	%D%/api_other.c \
+	%D%/api_update.c \
 	%D%/api_vm.c \
 	%D%/change.c %D%/change.h \
 	%D%/client.c %D%/client.h \
 	%D%/console_hub.c %D%/console_hub.h \
+	%D%/definition.c %D%/definition.h \
 	%D%/ephemeral.c %D%/ephemeral.h \
 	%D%/events.c %D%/events.h \
 	%D%/exit_record.c %D%/exit_record.h \

@@ -161,6 +161,20 @@ struct managed_vm *vm_set_add(struct vm_set *set, const struct vm_record *rec)
 	return vm;
 }
 
+void vm_set_swap(struct vm_set *set, struct managed_vm *vm, struct vm_definition *d)
+{
+	const struct vm_definition before = vm->rec.definition;
+
+	take_out(set->by_name, set->n, name_place(set, before.project, before.name));
+	vm->rec.definition = *d;
+	*d = before;
+	/* Meanwhile one less is in the array. */
+	set->n--;
+	insert(set->by_name, set->n,
+	       name_place(set, vm->rec.definition.project, vm_name(vm)), vm);
+	set->n++;
+}
+
 void vm_set_remove(struct vm_set *set, struct managed_vm *vm)
 {
 	const struct vm_definition *d = &vm->rec.definition;

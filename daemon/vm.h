@@ -42,6 +42,9 @@ struct vm_set {
 void vm_set_fini(struct vm_set *set);
 /* A VM with a copy of `rec`. Its name and id must be new. The set's. */
 struct managed_vm *vm_set_add(struct vm_set *set, const struct vm_record *rec);
+/* Let `vm` and `d` change definitions. Id and project are the same; the name may differ
+ * and must be new then. */
+void vm_set_swap(struct vm_set *set, struct managed_vm *vm, struct vm_definition *d);
 void vm_set_remove(struct vm_set *set, struct managed_vm *vm);
 /* NULL when there is none. */
 struct managed_vm *vm_by_id(const struct vm_set *set, const char *id);

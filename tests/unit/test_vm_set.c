@@ -115,6 +115,40 @@ static void it_agrees_with_a_list_after_every_step(void)
 	T_EQ(set.n, 0);
 }
 
+static void renaming_keeps_the_order_and_can_be_taken_back(void)
+{
+	static const char *const names[] = { "a", "c", "e", "g" };
+	struct vm_set set = { 0 };
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		autofini(vm_record) rec = { 0 };
+
+		rec.definition.id = mem_printf("id-%zu", i);
+		rec.definition.project = mem_strdup("p");
+		rec.definition.name = mem_strdup(names[i]);
+		vm_set_add(&set, &rec);
+	}
+	/* To the front, within, to its own place, to the end; and back each time. */
+	for (const char *to = "0b_z"; *to; to++) {
+		struct managed_vm *vm = vm_by_name(&set, "p", "c");
+		autofini(vm_definition) d = { 0 };
+
+		vm_definition_copy(&vm->rec.definition, &d);
+		d.name[0] = *to == '_' ? 'c' : *to;
+		for (int turn = 0; turn < 2; turn++) {
+			vm_set_swap(&set, vm, &d);
+			T_EQ(set.n, COUNT(names));
+			T_OK(vm_by_name(&set, "p", vm_name(vm)) == vm);
+			T_OK(vm_by_id(&set, "id-1") == vm);
+			for (size_t i = 1; i < set.n; i++)
+				T_OK(strcmp(vm_name(set.by_name[i - 1]),
+					    vm_name(set.by_name[i])) < 0);
+		}
+		T_STR(vm_name(vm), "c");
+	}
+	vm_set_fini(&set);
+}
+
 static void both_orders_are_kept(void)
 {
 	struct vm_set set = { 0 };
@@ -339,6 +373,7 @@ int main(void)
 {
 	static const struct t_case cases[] = {
 		T_CASE(it_agrees_with_a_list_after_every_step),
+		T_CASE(renaming_keeps_the_order_and_can_be_taken_back),
 		T_CASE(both_orders_are_kept),
 		T_CASE(pages_show_every_vm_once),
 		T_CASE(a_page_goes_on_behind_a_name_that_is_gone),
