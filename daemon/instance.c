@@ -281,6 +281,8 @@ void instance_connect(void *owner)
 
 	if (in->link && in->greeted)
 		return;
+	if (in->link) /* it answered, but nothing of use */
+		in->rebuffed = true;
 	link_close(steal(in->link));
 	if (in->seeking && in->keeper < 0)
 		instance_seek_keeper(in);

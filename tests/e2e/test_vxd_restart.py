@@ -235,6 +235,43 @@ def a_worker_that_hands_out_another_console_is_reported():
 
 
 @needs_kvm
+def a_pipe_in_the_place_of_an_eventfd_is_not_read():
+    with Vxd() as vx:
+        vx.run("vm", "badkick print=hello|")
+        restart(vx)
+        vx.wait_state("vm", "running")
+        wait_until("it is reported", lambda: any(
+            "does not hand out the console" in e.get("detail", "")
+            for e in event_list(vx)), 5)
+        vx.ctl("stop", "vm")
+        vx.wait_end("vm", "stop")
+
+
+@needs_kvm
+def a_keeper_killed_before_its_worker_listens_takes_it_along():
+    with Vxd() as vx:
+        vx.create("vm", "hang", start=True)
+        wait_until("the worker is there", vx.workers, 10)
+        os.kill(vx.keepers()[0], signal.SIGKILL)
+        vx.wait_no_process()
+        vx.wait_end("vm", "lost")
+
+
+@needs_kvm
+def what_a_dead_vxd_left_of_a_vm_that_is_no_more_is_swept_away():
+    with Vxd() as vx:
+        vx.run("vm")
+        stray = vx.dir / "run/vms/01234567-89ab-7def-8123-456789abcdef/3"
+        vx.stop(signal.SIGKILL)
+        stray.mkdir(parents=True)
+        (stray / "exit.json").write_text("{}")
+        (stray / "control.sock").write_text("")
+        vx.start()
+        wait_until("it is gone", lambda: not stray.parent.exists(), 5)
+        vx.wait_state("vm", "running")
+
+
+@needs_kvm
 def a_stop_goes_on_while_vxd_is_away():
     with Vxd() as vx:
         vx.run("deaf", "deaf")
@@ -371,6 +408,9 @@ if __name__ == "__main__":
         a_worker_that_hangs_in_its_start_is_found_again_and_killed,
         workers_that_misbehave_are_unknown_to_a_new_vxd_too,
         a_worker_that_hands_out_another_console_is_reported,
+        a_pipe_in_the_place_of_an_eventfd_is_not_read,
+        a_keeper_killed_before_its_worker_listens_takes_it_along,
+        what_a_dead_vxd_left_of_a_vm_that_is_no_more_is_swept_away,
         a_stop_goes_on_while_vxd_is_away,
         an_ephemeral_vm_that_ended_while_vxd_was_away_is_removed,
     ]))

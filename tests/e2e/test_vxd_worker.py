@@ -132,6 +132,41 @@ def a_worker_that_claims_to_be_another_is_unknown_and_can_be_killed():
 
 
 @needs_kvm
+def a_worker_that_says_it_is_gone_is_unknown_and_can_be_killed():
+    unknown_and_killed("refuse", "breaks off", 10)
+
+
+@needs_kvm
+def a_worker_that_changes_its_mind_all_the_time_is_not_listened_to():
+    with Vxd() as vx:
+        vx.create("odd", "fickle", start=True)
+        wait_until("it is reported",
+                   lambda: any("cannot decide" in r for r in reports(vx, "odd")), 10)
+        with vx.client() as client:
+            first = client.call("events.subscribe")["seq"]
+        time.sleep(5)
+        with vx.client() as client:
+            said = client.call("events.subscribe")["seq"] - first
+        if said > 5:
+            raise Failure(f"{said} events in five seconds")
+        lives_on(vx)
+        vx.ctl("kill", "odd")
+        vx.wait_end("odd", "kill")
+        vx.wait_no_process()
+
+
+@needs_kvm
+def a_vm_may_be_paused_and_resumed_often():
+    with Vxd() as vx:
+        vx.run("vm")
+        for _ in range(100):
+            vx.call("vm.pause", vm="vm")
+            vx.call("vm.resume", vm="vm")
+        vx.wait_state("vm", "running")
+        expect("reports", reports(vx, "vm"), [])
+
+
+@needs_kvm
 def a_worker_that_sends_bytes_is_unknown_and_can_be_killed():
     unknown_and_killed("garbage=bytes", "", 10)
 
@@ -240,6 +275,9 @@ if __name__ == "__main__":
         a_worker_that_hangs_at_start_stays_starting_and_is_killed,
         a_worker_that_never_answers_hello_is_unknown_and_can_be_killed,
         a_worker_that_claims_to_be_another_is_unknown_and_can_be_killed,
+        a_worker_that_says_it_is_gone_is_unknown_and_can_be_killed,
+        a_worker_that_changes_its_mind_all_the_time_is_not_listened_to,
+        a_vm_may_be_paused_and_resumed_often,
         a_worker_that_sends_bytes_is_unknown_and_can_be_killed,
         a_worker_that_sends_an_array_is_unknown_and_can_be_killed,
         a_worker_that_sends_too_much_is_unknown_and_can_be_killed,

@@ -197,6 +197,13 @@ static void move_head(uv_timer_t *timer)
 
 /* -- what vxd asks */
 
+static int pipe_end(void)
+{
+	int fds[2] = { -1, -1 };
+
+	return pipe(fds) < 0 ? -1 : fds[0];
+}
+
 int worker_hello(struct call *call, const struct worker_hello_params *p,
 		 struct worker_hello_result *out, struct err **e)
 {
@@ -210,6 +217,8 @@ int worker_hello(struct call *call, const struct worker_hello_params *p,
 		call_hold(call); /* for ever */
 		return 0;
 	}
+	if (f->script.refuse)
+		return err_set(e, ERR_UNAVAILABLE, "it is gone");
 	if (!obeys)
 		return err_set(e, ERR_PERMISSION_DENIED, "it obeys another database");
 	f->start.db_epoch = p->db_epoch;
@@ -225,6 +234,8 @@ int worker_hello(struct call *call, const struct worker_hello_params *p,
 	out->phase = f->phase;
 	if (f->script.badfds)
 		fds[0] = fds[1];
+	if (f->script.badkick)
+		fds[1] = pipe_end();
 	call_reply_fds(call, fds, COUNT(fds));
 	return 0;
 }
@@ -398,6 +409,17 @@ static void say_something(uv_timer_t *timer)
 	}
 }
 
+static void change_mind(uv_timer_t *timer)
+{
+	struct fake *f = container_of(timer, struct fake, noise);
+	struct worker_phase_params note = { .phase = f->rounds++ % 2
+							     ? WORKER_PHASE_RUNNING
+							     : WORKER_PHASE_PAUSED };
+
+	if (f->current)
+		link_note_phase(f->current, &note);
+}
+
 /* -- the whole */
 
 static void receive_start(struct fake *f)
@@ -444,6 +466,8 @@ static void begin_plans(struct fake *f)
 		uv_timer_start(&f->flood, flood_more, 0, 1);
 	if (s->noisy)
 		uv_timer_start(&f->noise, say_something, NOISE_MS, NOISE_MS);
+	if (s->fickle)
+		uv_timer_start(&f->noise, change_mind, 0, 1);
 	if (s->wild)
 		uv_timer_start(&f->noise, move_head, NOISE_MS, NOISE_MS);
 	if (s->ends || (s->death && s->when == MOMENT_RUNNING))

@@ -36,6 +36,9 @@ struct script {
 	bool mute;		   /* never answers hello */
 	bool liar;		   /* says that it is another VM's */
 	bool badfds;		   /* hands out other descriptors than the console's */
+	bool badkick;		   /* hands out a pipe in the place of its eventfd */
+	bool refuse;		   /* says in answer to hello that it is gone */
+	bool fickle;		   /* says by turns that it runs and that it pauses */
 	bool hang;		   /* never says ready */
 	bool deaf;		   /* ignores the power button */
 	bool echo;		   /* prints what is typed */
