@@ -215,10 +215,14 @@ void fact_record(struct vxd *d, const struct managed_vm *vm, const struct event 
 	str_tame(u->ev.detail, DETAIL_MAX, "");
 	if (call)
 		call_hold(call);
-	if (TAILQ_EMPTY(&d->unrecorded))
+	/* A record that may have to be taken back must not get on disk with a fact. */
+	if (TAILQ_EMPTY(&d->unrecorded) && !vm->changing) {
 		fact_commit(u);
-	else
-		wait_in_order(u);
+		return;
+	}
+	if (TAILQ_EMPTY(&d->unrecorded))
+		timer_set(d->retry, RETRY_MS); /* the end of the change is sooner */
+	wait_in_order(u);
 }
 
 bool facts_wait(const struct managed_vm *vm)
@@ -274,7 +278,7 @@ int wish_allowed(const struct managed_vm *vm, struct err **e)
 	err_set(e, ERR_UNAVAILABLE,
 		"what happened to VM \"%s\" could not be recorded yet", vm_name(vm));
 	err_object(e, vm_name(vm));
-	return err_hint(e, "is the disk full? the log of vxd says more");
+	return err_hint(e, "try again; is the disk full? vxd's log says more");
 }
 
 static void wish_free(struct wish *w)
@@ -299,6 +303,8 @@ static void wish_committed(void *owner, struct event *events, size_t n,
 		if (w->granted)
 			w->granted(w, vm);
 	}
+	if (!TAILQ_EMPTY(&w->d->unrecorded) && !w->d->trying)
+		timer_set(w->d->retry, e ? RETRY_MS : 0);
 	if (w->call)
 		call_release(w->call, e ? err_dup(e) : NULL);
 	else if (e)

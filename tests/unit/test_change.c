@@ -238,6 +238,30 @@ static void a_record_that_may_be_taken_back_is_not_recorded(void)
 	vxd_free(d);
 }
 
+static void change_refused(struct wish *w, struct managed_vm *vm)
+{
+	vm->rec.definition.revision = 1;
+}
+
+static void what_happens_during_a_change_is_recorded_behind_it(void)
+{
+	struct vxd *d = vxd_new();
+	struct managed_vm *vm = add(d, "a", VM_STATE_RUNNING);
+	struct wish *w = wish_new(d, NULL);
+
+	w->refused = change_refused;
+	vm->rec.definition.revision = 2;
+	wish_commit(w, vm, store_batch_new(), "vm.update");
+	happens(vm, VM_INPUT_ENDED);
+	T_EQ(n_commits, 1);
+	refuse(ERR_NO_SPACE);
+	wait_for_retry(d);
+	T_HAS(commits[0].batch->ops[0].text, "\"revision\":1");
+	grant();
+	expect_told("a stopped;");
+	vxd_free(d);
+}
+
 static bool has_dir(const struct vxd *d, const char *path)
 {
 	struct stat st;
@@ -314,6 +338,7 @@ int main(void)
 		T_CASE(what_is_refused_for_ever_holds_up_nobody),
 		T_CASE(nothing_is_wished_of_a_vm_whose_past_is_not_recorded),
 		T_CASE(a_record_that_may_be_taken_back_is_not_recorded),
+		T_CASE(what_happens_during_a_change_is_recorded_behind_it),
 		T_CASE(the_keepers_record_stays_until_the_end_is_on_disk),
 		T_CASE(a_restart_that_could_not_be_recorded_is_tried_again),
 		T_CASE(a_sentence_too_long_for_an_event_is_cut),
