@@ -45,6 +45,7 @@ struct unrecorded {
 	struct event ev;   /* owned */
 	struct call *call; /* NULL once it was answered */
 	uint64_t ended;	   /* number of the instance whose end it is, or 0 */
+	bool failed;	   /* a commit of it did */
 	bool trying;	   /* it waits in the list, and is being committed again */
 	TAILQ_ENTRY(unrecorded) entry;
 };
@@ -60,6 +61,7 @@ static void answer(struct unrecorded *u, const struct err *e)
 {
 	struct err *told = e ? err_dup(e) : NULL;
 
+	u->failed = e != NULL;
 	if (told)
 		err_wrap(&told, "it was done, but could not be recorded yet");
 	if (u->call)
@@ -225,14 +227,18 @@ void fact_record(struct vxd *d, const struct managed_vm *vm, const struct event 
 	wait_in_order(u);
 }
 
+static const struct unrecorded *first_waiting(const struct managed_vm *vm)
+{
+	const struct unrecorded *u = TAILQ_FIRST(&vm->d->unrecorded);
+
+	while (u && !str_eq(u->id, vm_id(vm)))
+		u = TAILQ_NEXT(u, entry);
+	return u;
+}
+
 bool facts_wait(const struct managed_vm *vm)
 {
-	struct unrecorded *u;
-
-	TAILQ_FOREACH(u, &vm->d->unrecorded, entry)
-	if (str_eq(u->id, vm_id(vm)))
-		return true;
-	return false;
+	return first_waiting(vm) != NULL;
 }
 
 bool fact_state(struct vxd *d, struct managed_vm *vm, enum vm_input in,
@@ -261,20 +267,27 @@ void facts_fini(struct vxd *d)
 	timer_free(d->retry);
 }
 
-int change_allowed(const struct managed_vm *vm, struct err **e)
+static int changing(const struct managed_vm *vm, struct err **e)
 {
-	if (!vm->changing)
-		return 0;
 	err_set(e, ERR_CONFLICT, "VM \"%s\" is being changed by another call",
 		vm_name(vm));
 	err_object(e, vm_name(vm));
 	return err_hint(e, "try again");
 }
 
+int change_allowed(const struct managed_vm *vm, struct err **e)
+{
+	return vm->changing ? changing(vm, e) : 0;
+}
+
 int wish_allowed(const struct managed_vm *vm, struct err **e)
 {
-	if (!facts_wait(vm))
+	const struct unrecorded *u = first_waiting(vm);
+
+	if (!u)
 		return change_allowed(vm, e);
+	if (!u->failed) /* it waited for the end of a change */
+		return changing(vm, e);
 	err_set(e, ERR_UNAVAILABLE,
 		"what happened to VM \"%s\" could not be recorded yet", vm_name(vm));
 	err_object(e, vm_name(vm));
