@@ -152,24 +152,6 @@ static int set_debug_exit(void *into, const char *value, struct err **e)
 	return 0;
 }
 
-/* Keep the map sorted; a key said twice has its last value. */
-static void put_label(struct kv **labels, size_t *n, char *key, char *value)
-{
-	size_t at = 0;
-
-	while (at < *n && strcmp((*labels)[at].key, key) < 0)
-		at++;
-	if (at < *n && strcmp((*labels)[at].key, key) == 0) {
-		free(key);
-		replace(&(*labels)[at].value, value);
-		return;
-	}
-	*labels = mem_grow(*labels, *n + 1, sizeof(**labels));
-	memmove(&(*labels)[at + 1], &(*labels)[at], (*n - at) * sizeof(**labels));
-	(*labels)[at] = (struct kv){ key, value };
-	++*n;
-}
-
 int label_add(struct kv **labels, size_t *n, const char *value, struct err **e)
 {
 	const char *equals = strchr(value, '=');
@@ -179,8 +161,9 @@ int label_add(struct kv **labels, size_t *n, const char *value, struct err **e)
 	if (*n == LABELS_MAX)
 		return err_set(e, ERR_INVALID_PARAMS, "more than %d labels",
 			       LABELS_MAX);
-	put_label(labels, n, mem_strndup(value, (size_t)(equals - value)),
-		  mem_strdup(equals + 1));
+	autofree char *key = mem_strndup(value, (size_t)(equals - value));
+
+	kv_set(labels, n, key, equals + 1);
 	return 0;
 }
 

@@ -21,26 +21,6 @@ static void replace_text(char **at, const char *value)
 	*at = mem_strdup(value);
 }
 
-static void merge_labels(struct vm_definition *d, const struct kv *labels, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		size_t at = 0;
-
-		while (at < d->n_labels && strcmp(d->labels[at].key, labels[i].key) < 0)
-			at++;
-		if (at < d->n_labels && strcmp(d->labels[at].key, labels[i].key) == 0) {
-			replace_text(&d->labels[at].value, labels[i].value);
-			continue;
-		}
-		d->labels = mem_grow(d->labels, d->n_labels + 1, sizeof(*d->labels));
-		memmove(&d->labels[at + 1], &d->labels[at],
-			(d->n_labels - at) * sizeof(*d->labels));
-		d->labels[at] = (struct kv){ mem_strdup(labels[i].key),
-					     mem_strdup(labels[i].value) };
-		d->n_labels++;
-	}
-}
-
 static void change_boot(struct boot *b, const struct boot_change *c)
 {
 	replace_text(&b->kernel, c->kernel);
@@ -53,7 +33,8 @@ static void change_boot(struct boot *b, const struct boot_change *c)
 static void apply(struct vm_definition *d, const struct vm_change *c)
 {
 	replace_text(&d->name, c->name);
-	merge_labels(d, c->labels, c->n_labels);
+	for (size_t i = 0; i < c->n_labels; i++)
+		kv_set(&d->labels, &d->n_labels, c->labels[i].key, c->labels[i].value);
 	if (c->has_protect)
 		d->protect = c->protect;
 	if (c->has_restart)

@@ -22,6 +22,9 @@ struct kv {
 /* Value of `key` or NULL. */
 const char *kv_get(const struct kv *map, size_t n, const char *key);
 
+/* Set `key` in a sorted map, both copied; a key that is there gets the new value. */
+void kv_set(struct kv **map, size_t *n, const char *key, const char *value);
+
 /* base64 (RFC 4648 §4, padded). Free with free(). */
 char *base64_encode(const void *data, size_t len) NODISCARD;
 /* 0 and *out of *out_len bytes, or -EINVAL. */

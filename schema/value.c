@@ -30,6 +30,23 @@ const char *kv_get(const struct kv *map, size_t n, const char *key)
 	return NULL;
 }
 
+void kv_set(struct kv **map, size_t *n, const char *key, const char *value)
+{
+	size_t at = 0;
+
+	while (at < *n && strcmp((*map)[at].key, key) < 0)
+		at++;
+	if (at < *n && strcmp((*map)[at].key, key) == 0) {
+		free((*map)[at].value);
+	} else {
+		*map = mem_grow(*map, *n + 1, sizeof(**map));
+		memmove(&(*map)[at + 1], &(*map)[at], (*n - at) * sizeof(**map));
+		(*map)[at].key = mem_strdup(key);
+		++*n;
+	}
+	(*map)[at].value = mem_strdup(value);
+}
+
 size_t value_size(const struct value_type *t)
 {
 	switch (t->kind) {
