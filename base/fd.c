@@ -3,6 +3,7 @@
  */
 #include "base/fd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -83,6 +84,23 @@ int fd_make_dirs(const char *path, mode_t mode)
 			return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 		*slash = '/';
 	}
+}
+
+void fd_each_entry(int dirfd, const char *name,
+		   void (*visit)(void *owner, const char *entry), void *owner)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!entries) {
+		cleanup_close(&fd);
+		return;
+	}
+	while ((entry = readdir(entries)))
+		if (entry->d_name[0] != '.')
+			visit(owner, entry->d_name);
+	closedir(entries);
 }
 
 int fd_read_file(int dirfd, const char *name, size_t max, char **out, size_t *out_len)

@@ -21,6 +21,11 @@ int fd_set_cloexec(int fd, bool on) NODISCARD;
 /* Directory `path` and its parents, where they are missing, with `mode`. 0 or -errno. */
 int fd_make_dirs(const char *path, mode_t mode) NODISCARD;
 
+/* visit() each entry of directory `name` below `dirfd`, but those that begin with a dot.
+ * No symbolic link is followed. A directory that cannot be read has none. */
+void fd_each_entry(int dirfd, const char *name,
+		   void (*visit)(void *owner, const char *entry), void *owner);
+
 /*
  * The whole file below directory `dirfd` as a NUL-terminated string of *out_len
  * bytes (may be NULL). No symbolic link is followed in the last component. More

@@ -6,7 +6,6 @@
  */
 #include "daemon/recover.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -99,43 +98,23 @@ static void ask_worker(struct search *s)
 	uv_run(&s->d->loop, UV_RUN_NOWAIT);
 }
 
-/* For each entry of directory `dir` but the dots: visit(s, vm or NULL, name). */
-static void each_entry(struct search *s, int dir, const char *vm,
-		       void (*visit)(struct search *s, const char *vm,
-				     const char *name))
+static void visit_instance(void *owner, const char *number)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	struct search *s = owner;
+	autofd int dir = -1;
 
-	if (!entries) {
-		cleanup_close(&fd);
-		return;
-	}
-	while ((entry = readdir(entries)))
-		if (entry->d_name[0] != '.')
-			visit(s, vm, entry->d_name);
-	closedir(entries);
-}
-
-static void visit_instance(struct search *s, const char *vm, const char *number)
-{
-	uint64_t n = strtoull(number, NULL, 10);
-	autofd int dir = instance_dir_open(s->d, vm, n);
-
-	s->vm = vm;
-	s->number = n;
-	s->dir = dir;
+	s->number = strtoull(number, NULL, 10);
+	dir = s->dir = instance_dir_open(s->d, s->vm, s->number);
 	if (dir >= 0)
 		ask_worker(s);
 }
 
-static void visit_vm(struct search *s, const char *none, const char *vm)
+static void visit_vm(void *owner, const char *vm)
 {
-	autofd int dir = openat(s->d->vms_dir, vm, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct search *s = owner;
 
-	if (dir >= 0)
-		each_entry(s, dir, vm, visit_instance);
+	s->vm = vm;
+	fd_each_entry(s->d->vms_dir, vm, visit_instance, s);
 }
 
 /* Without it no worker obeys: then only the definitions can be had. */
@@ -159,7 +138,7 @@ int recover(struct vxd *d, struct err **e)
 
 	read_identity(d);
 	if (d->identity.db_id)
-		each_entry(&s, d->vms_dir, NULL, visit_vm);
+		fd_each_entry(d->vms_dir, ".", visit_vm, &s);
 	rc = store_recover(d->paths.state, s.found, s.n, &report, e);
 	if (rc == 0)
 		fputs(report, stdout);

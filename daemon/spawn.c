@@ -7,7 +7,6 @@
  */
 #include "daemon/spawn.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -163,47 +162,45 @@ void instance_dir_remove(struct vxd *d, const char *vm, uint64_t number)
 	unlinkat(d->vms_dir, vm, AT_REMOVEDIR); /* refused while others lie in it */
 }
 
+struct tidying {
+	struct vxd *d;
+	const char *vm;
+	uint64_t keep;
+};
+
+static void tidy_instance(void *owner, const char *name)
+{
+	const struct tidying *t = owner;
+	uint64_t number = strtoull(name, NULL, 10);
+
+	if (!number || number == t->keep)
+		return;
+	if (instance_lives(t->d, t->vm, number))
+		log_warn("%s/vms/%s/%s: the database does not know it; left alone",
+			 t->d->paths.runtime, t->vm, name);
+	else
+		instance_dir_remove(t->d, t->vm, number);
+}
+
 void instance_dirs_tidy(struct vxd *d, const char *vm, uint64_t keep)
 {
-	int fd =
-		openat(d->vms_dir, vm, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	struct tidying t = { d, vm, keep };
 
-	if (!entries) {
-		cleanup_close(&fd);
-		return;
-	}
-	while ((entry = readdir(entries))) {
-		uint64_t number = strtoull(entry->d_name, NULL, 10);
-
-		if (!number || number == keep)
-			continue;
-		if (instance_lives(d, vm, number))
-			log_warn("%s/vms/%s/%s: the database does not know it; left "
-				 "alone",
-				 d->paths.runtime, vm, entry->d_name);
-		else
-			instance_dir_remove(d, vm, number);
-	}
-	closedir(entries);
+	fd_each_entry(d->vms_dir, vm, tidy_instance, &t);
 	unlinkat(d->vms_dir, vm, AT_REMOVEDIR);
+}
+
+static void sweep_vm(void *owner, const char *name)
+{
+	struct vxd *d = owner;
+
+	if (!vm_by_id(&d->vms, name))
+		instance_dirs_tidy(d, name, 0);
 }
 
 void instance_dirs_sweep(struct vxd *d)
 {
-	int fd = openat(d->vms_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-
-	if (!entries) {
-		cleanup_close(&fd);
-		return;
-	}
-	while ((entry = readdir(entries)))
-		if (entry->d_name[0] != '.' && !vm_by_id(&d->vms, entry->d_name))
-			instance_dirs_tidy(d, entry->d_name, 0);
-	closedir(entries);
+	fd_each_entry(d->vms_dir, ".", sweep_vm, d);
 }
 
 /* -- the control socket */
