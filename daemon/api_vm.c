@@ -207,16 +207,22 @@ int api_vm_list(struct call *call, const struct vm_list_params *p,
 
 /* -- stop, kill */
 
-/* It has ended and was about to be started again: it stays as it is. */
-static void stay_down(struct vxd *d, struct managed_vm *vm, struct call *call)
+/* One that has ended and was about to be started again stays as it is: true, and the
+ * call is answered. */
+static bool stay_down(struct vxd *d, struct managed_vm *vm, struct call *call,
+		      struct vm *out)
 {
 	struct cause why = cause_of(call);
 	struct event ev;
 
+	if (!restart_cancel(vm))
+		return false;
 	why.detail = "it is not started again";
 	vm->rec.desired = DESIRED_STATE_STOPPED;
 	ev = event_about(vm, EVENT_TYPE_REPORTED, &why);
 	fact_record(d, vm, &ev, call);
+	vm_describe(vm, out);
+	return true;
 }
 
 int api_vm_stop(struct call *call, const struct vm_stop_params *p,
@@ -229,11 +235,8 @@ int api_vm_stop(struct call *call, const struct vm_stop_params *p,
 
 	if (!vm || change_allowed(vm, e) < 0)
 		return -1;
-	if (restart_cancel(vm)) {
-		stay_down(d, vm, call);
-		vm_describe(vm, &out->vm);
+	if (stay_down(d, vm, call, &out->vm))
 		return 0;
-	}
 	if (!vm->live || !vm_state_after(vm->state, VM_INPUT_STOP, &next)) {
 		refuse_state(vm, "stopped", e);
 		return vm->live ? err_hint(e, "vxctl kill ends it in any case") : -1;
@@ -256,11 +259,8 @@ int api_vm_kill(struct call *call, const struct vm_kill_params *p,
 
 	if (!vm || change_allowed(vm, e) < 0)
 		return -1;
-	if (restart_cancel(vm)) {
-		stay_down(d, vm, call);
-		vm_describe(vm, &out->vm);
+	if (stay_down(d, vm, call, &out->vm))
 		return 0;
-	}
 	if (!vm->live || !vm_state_after(vm->state, VM_INPUT_KILL, &next))
 		return refuse_state(vm, "killed", e);
 	if (instance_kill(vm->live, e) < 0)
@@ -301,25 +301,12 @@ int api_vm_resume(struct call *call, const struct vm_resume_params *p,
 
 /* -- delete */
 
-static void delete_granted(struct wish *w, struct managed_vm *vm)
-{
-	vm_set_remove(&w->d->vms, vm);
-}
-
-static void delete_refused(struct wish *w, struct managed_vm *vm)
-{
-	/* It was only marked as changing. */
-}
-
 int api_vm_delete(struct call *call, const struct vm_delete_params *p,
 		  struct vm_delete_result *out, struct err **e)
 {
 	struct vxd *d = call_app(call);
 	struct managed_vm *vm = vm_find(&d->vms, p->project, p->vm, e);
 	const struct cause why = cause_of(call);
-	struct store_batch *batch;
-	struct event ev;
-	struct wish *w;
 
 	if (!vm || wish_allowed(vm, e) < 0)
 		return -1;
@@ -332,13 +319,6 @@ int api_vm_delete(struct call *call, const struct vm_delete_params *p,
 			vm_name(vm));
 		return err_object(e, vm_name(vm));
 	}
-	w = wish_new(d, call);
-	w->granted = delete_granted;
-	w->refused = delete_refused;
-	ev = event_about(vm, EVENT_TYPE_DELETED, &why);
-	batch = store_batch_new();
-	store_batch_delete_vm(batch, vm_id(vm));
-	store_batch_event(batch, &ev);
-	wish_commit(w, vm, batch, "vm.delete");
+	wish_delete(wish_new(d, call), vm, &why);
 	return 0;
 }

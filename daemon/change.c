@@ -310,7 +310,8 @@ static void wish_committed(void *owner, struct event *events, size_t n,
 
 	vm->changing = false;
 	if (e) {
-		w->refused(w, vm);
+		if (w->refused)
+			w->refused(w, vm);
 	} else {
 		events_publish(w->d, events, n);
 		if (w->granted)
@@ -359,4 +360,20 @@ void wish_commit(struct wish *w, struct managed_vm *vm, struct store_batch *batc
 		call_hold(w->call);
 	}
 	store_commit(w->d->store, batch, wish_committed, w);
+}
+
+static void delete_granted(struct wish *w, struct managed_vm *vm)
+{
+	vm_set_remove(&w->d->vms, vm);
+}
+
+void wish_delete(struct wish *w, struct managed_vm *vm, const struct cause *why)
+{
+	struct store_batch *batch = store_batch_new();
+	struct event ev = event_about(vm, EVENT_TYPE_DELETED, why);
+
+	w->granted = delete_granted;
+	store_batch_delete_vm(batch, vm_id(vm));
+	store_batch_event(batch, &ev);
+	wish_commit(w, vm, batch, "vm.delete");
 }

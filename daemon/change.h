@@ -42,7 +42,7 @@ struct wish {
 	char *id;	   /* owned: of the VM */
 	/* After the commit, before the reply. May be NULL. */
 	void (*granted)(struct wish *w, struct managed_vm *vm);
-	/* The commit failed: put the model back. */
+	/* The commit failed: put the model back. May be NULL: nothing was changed. */
 	void (*refused)(struct wish *w, struct managed_vm *vm);
 	struct vm_record before; /* for `refused` */
 	enum vm_state state_before;
@@ -54,6 +54,9 @@ struct wish *wish_new(struct vxd *d, struct call *call) NODISCARD;
  * its audit record. */
 void wish_commit(struct wish *w, struct managed_vm *vm, struct store_batch *batch,
 		 const char *method);
+/* Commit that `vm` is deleted, for `w` (consumed); granted, it is gone. `refused` may be
+ * NULL. */
+void wish_delete(struct wish *w, struct managed_vm *vm, const struct cause *why);
 /* ERR_CONFLICT while a wish about this VM is on its way. */
 int change_allowed(const struct managed_vm *vm, struct err **e);
 /* The same, and ERR_UNAVAILABLE while facts about it wait: what is wished would be

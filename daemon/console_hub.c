@@ -103,7 +103,7 @@ void attachment_pump(struct attachment *a)
 	if (h->ended) {
 		send_end(a);
 		if (h->vm->rec.definition.ephemeral && !console_hub_is_read(h))
-			ephemeral_read(h->d, h->vm);
+			ephemeral_read(h->vm);
 	}
 }
 

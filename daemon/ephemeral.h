@@ -10,8 +10,8 @@
 #include "daemon/vxd.h"
 
 /* An ephemeral VM ended. */
-void ephemeral_ended(struct vxd *d, struct managed_vm *vm);
+void ephemeral_ended(struct managed_vm *vm);
 /* All who were attached have read its console to the end. */
-void ephemeral_read(struct vxd *d, struct managed_vm *vm);
+void ephemeral_read(struct managed_vm *vm);
 
 #endif

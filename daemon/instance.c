@@ -418,8 +418,8 @@ void instance_adopt(struct vxd *d, struct managed_vm *vm)
 	switch (plan_adoption(&vm->rec, &seen)) {
 	case PLAN_NOTHING:
 		if (vm->rec.definition.ephemeral)
-			ephemeral_ended(d, vm);
-		restart_after_end(d, vm);
+			ephemeral_ended(vm);
+		restart_after_end(vm);
 		break;
 	case PLAN_RECORD_EXIT:
 		instance_finish_by_record(d, vm);

@@ -80,8 +80,8 @@ static void finish(struct vxd *d, struct managed_vm *vm, struct vm_end *end)
 	if (vm->console)
 		console_hub_end(vm->console, rec->end);
 	if (vm->rec.definition.ephemeral)
-		ephemeral_ended(d, vm);
-	restart_after_end(d, vm);
+		ephemeral_ended(vm);
+	restart_after_end(vm);
 }
 
 void instance_finish_unrecorded(struct vxd *d, struct managed_vm *vm,

@@ -86,7 +86,7 @@ void restart_later(struct managed_vm *vm)
 	schedule(vm, restart_delay_ms(vm->restarts++));
 }
 
-void restart_after_end(struct vxd *d UNUSED, struct managed_vm *vm)
+void restart_after_end(struct managed_vm *vm)
 {
 	const struct instance_record *in = vm->rec.instance;
 

@@ -18,7 +18,7 @@ bool restart_wanted(const struct vm_record *rec);
 uint64_t restart_delay_ms(unsigned before);
 
 /* An instance of `vm` ended, or vxd found it so. */
-void restart_after_end(struct vxd *d, struct managed_vm *vm);
+void restart_after_end(struct managed_vm *vm);
 /* A start came to nothing: it is tried again, later. */
 void restart_later(struct managed_vm *vm);
 /* Somebody stopped it: true when it was about to be started again, and no longer is. */

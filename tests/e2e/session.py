@@ -116,11 +116,11 @@ class Session:
     def vm(self, name):
         return self.json("show", name)["vm"]
 
-    def events(self):
-        """All that were committed so far, oldest first."""
+    def events(self, after=0):
+        """All that were committed so far behind number `after`, oldest first."""
         client = Client(self.socket, timeout=20)
-        last = client.call("events.subscribe", after_seq=0)["seq"]
-        out = [client.notification("event", 20)["event"] for _ in range(last)]
+        last = client.call("events.subscribe", after_seq=after)["seq"]
+        out = [client.notification("event", 20)["event"] for _ in range(last - after)]
         client.close()
         return out
 

@@ -19,14 +19,8 @@ def restart(vx, sig=signal.SIGKILL):
     vx.start()
 
 
-def event_list(vx, after=0):
-    with vx.client() as client:
-        newest = client.call("events.subscribe", after_seq=after)["seq"]
-        return [client.notification("event")["event"] for _ in range(newest - after)]
-
-
 def numbers_have_no_gaps(vx):
-    numbers = [e["seq"] for e in event_list(vx)]
+    numbers = [e["seq"] for e in vx.events()]
     expect("event numbers", numbers, list(range(1, len(numbers) + 1)))
 
 
@@ -36,8 +30,8 @@ def a_vm_outlives_a_vxd_that_is_killed_and_is_adopted():
         before = vx.run("vm", "print=before| echo")
         worker, keeper = vx.workers(), vx.keepers()
         wait_until("that it runs is recorded",
-                   lambda: event_list(vx)[-1].get("state") == "running", 5)
-        seen = len(event_list(vx))
+                   lambda: vx.events()[-1].get("state") == "running", 5)
+        seen = len(vx.events())
         restart(vx)
         vx.wait_state("vm", "running")
         vm = vx.vm("vm")
@@ -56,7 +50,7 @@ def a_vm_outlives_a_vxd_that_is_killed_and_is_adopted():
         vx.wait_no_process()
         vx.wait_no_dir()
         numbers_have_no_gaps(vx)
-        expect("what happened since", [e.get("state") for e in event_list(vx, seen)],
+        expect("what happened since", [e.get("state") for e in vx.events(seen)],
                ["running", "stopping", "stopped"])
 
 
@@ -229,7 +223,7 @@ def a_worker_that_hands_out_another_console_is_reported():
         vx.wait_state("vm", "running")
         wait_until("it is reported", lambda: any(
             "does not hand out the console" in e.get("detail", "")
-            for e in event_list(vx)), 5)
+            for e in vx.events()), 5)
         vx.ctl("stop", "vm")
         vx.wait_end("vm", "stop")
 
@@ -242,7 +236,7 @@ def a_pipe_in_the_place_of_an_eventfd_is_not_read():
         vx.wait_state("vm", "running")
         wait_until("it is reported", lambda: any(
             "does not hand out the console" in e.get("detail", "")
-            for e in event_list(vx)), 5)
+            for e in vx.events()), 5)
         vx.ctl("stop", "vm")
         vx.wait_end("vm", "stop")
 
